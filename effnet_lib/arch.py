@@ -16,7 +16,9 @@ def _whole(name: str, value: object, least: int = 1) -> None:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
-def _number(name: str, value: object, low: float, high: float, *, below: bool = False, above: bool = False) -> None:
+def _number(
+    name: str, value: object, low: float, high: float, *, below: bool = False, above: bool = False
+) -> None:
     """Check low <= value <= high, with ``above``/``below`` making the lower/upper bound strict."""
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
     good = good and (value > low if above else value >= low) and (value < high if below else value <= high)
@@ -232,7 +234,8 @@ def _known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     allowed = {f.name for f in fields(cls)}
     needed = {f.name for f in fields(cls) if f.default is f.default_factory}  # both MISSING: no default
     if unknown := sorted(set(values) - allowed, key=str):
-        raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields are {', '.join(sorted(allowed))}")
+        its = ", ".join(sorted(allowed))
+        raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields are {its}")
     if missing := sorted(needed - set(values)):
         raise ValueError(f"{cls.__name__} needs the field {missing[0]!r}, got {sorted(values)}")
     return dict(values)

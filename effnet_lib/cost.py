@@ -89,21 +89,19 @@ class Cost:
 
     def by_stage(self) -> list[Share]:
         """Cost of stem, every stage ("stages.0", ...), head and classifier, in order."""
-        return _shares(
-            (".".join(layer.name.split(".")[:2]) if layer.name.startswith("stages") else layer.name.split(".")[0], layer)
-            for layer in self.layers
-        )
+        return _shares((_place(layer.name, 2), layer) for layer in self.layers)
 
     def by_block(self) -> list[Share]:
         """Cost of stem, every block ("stages.0.0", ...), head and classifier, in order."""
-        return _shares(
-            (".".join(layer.name.split(".")[:3]) if layer.name.startswith("stages") else layer.name.split(".")[0], layer)
-            for layer in self.layers
-        )
+        return _shares((_place(layer.name, 3), layer) for layer in self.layers)
 
     def by_kind(self) -> dict[str, Share]:
         """Cost of all layers of one kind ("depthwise", "project", ...), by kind."""
         return {share.name: share for share in _shares((layer.kind, layer) for layer in self.layers)}
+
+
+def _place(name: str, parts: int) -> str:
+    return ".".join(name.split(".")[: parts if name.startswith("stages") else 1])
 
 
 def _shares(named: Iterable[tuple[str, LayerCost]]) -> list[Share]:
@@ -151,10 +149,13 @@ def conv_macs(in_channels: int, out_channels: int, kernel: int, out_height: int,
     return out_height * width * conv_params(in_channels, out_channels, kernel, groups)
 
 
-def _conv(name: str, kind: str, cin: int, cout: int, kernel: int, size: int, stride: int = 1, groups: int = 1):
+def _conv(
+    name: str, kind: str, cin: int, cout: int, kernel: int, size: int, stride: int = 1, groups: int = 1
+):
     weights = kernel * kernel * (cin // groups) * cout
-    after = -(-size // stride)
-    return LayerCost(name, kind, weights, 2 * cout, after * after * weights, (cin, size, size), (cout, after, after))
+    after = -(-size // stride)  # out_size without its call: this line runs for every layer
+    shapes = (cin, size, size), (cout, after, after)
+    return LayerCost(name, kind, weights, 2 * cout, after * after * weights, *shapes)
 
 
 def _squeeze_excite(name: str, channels: int, squeeze: int) -> list[LayerCost]:
@@ -172,13 +173,15 @@ def block_layers(block: BlockSpec, size: int) -> list[LayerCost]:
     after = -(-size // block.stride)
     gates = _squeeze_excite(name, hidden, block.squeeze) if block.squeeze else []
     if block.block == "fused":
-        only = block.expand == 1
-        width = block.out_channels if only else hidden
-        if only and gates:
-            gates = _squeeze_excite(name, width, block.squeeze)
-        first = [_conv(f"{name}.fused.conv", "fused", block.in_channels, width, block.kernel, size, block.stride)]
-        last = [] if only else [_conv(f"{name}.project.conv", "project", hidden, block.out_channels, 1, after)]
-        return first + gates + last
+        if block.expand == 1:  # one convolution, whose gates are as wide as its output
+            hidden = block.out_channels
+            gates = _squeeze_excite(name, hidden, block.squeeze) if block.squeeze else []
+        fused = _conv(
+            f"{name}.fused.conv", "fused", block.in_channels, hidden, block.kernel, size, block.stride
+        )
+        if block.expand == 1:
+            return [fused, *gates]
+        return [fused, *gates, _conv(f"{name}.project.conv", "project", hidden, block.out_channels, 1, after)]
     first = []
     if block.expand != 1:
         first.append(_conv(f"{name}.expand.conv", "expand", block.in_channels, hidden, 1, size))
@@ -250,7 +253,6 @@ def cost_of(arch: ArchSpec, resolution: int | None = None) -> Cost:
     head = _conv("head.conv", "head", channels, arch.head, 1, size)
     peak = max(peak, image + _peak_elements([head], None))
     weights = arch.head * arch.classes
-    classifier = LayerCost(
-        "classifier", "classifier", weights + arch.classes, 0, weights, (arch.head, 1, 1), (arch.classes, 1, 1)
-    )
+    shapes = (arch.head, 1, 1), (arch.classes, 1, 1)
+    classifier = LayerCost("classifier", "classifier", weights + arch.classes, 0, weights, *shapes)
     return Cost(stem.in_shape[1], (*layers, head, classifier), BYTES * peak)

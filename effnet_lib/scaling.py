@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from effnet_lib.arch import ArchSpec
@@ -98,15 +99,14 @@ def scale(
     for i, stage in enumerate(arch.stages):
         kept = arch.fixed_ends and i in (0, last)
         blocks = stage.depth if kept else round_depth(stage.depth * depth)
-        stages.append(type(stage)(
-            stage.block, stage.kernel, stage.stride, stage.expand, widened(stage.channels), blocks, stage.se_ratio
-        ))  # fmt: skip
+        stages.append(replace(stage, channels=widened(stage.channels), depth=blocks))
     if resolution is None:
         pixels = arch.resolution
     elif isinstance(resolution, int):
         pixels = arch.check_resolution(resolution)
     else:
-        pixels = arch.check_resolution(round_resolution(_positive("resolution", resolution) * arch.resolution))
+        pixels = round_resolution(_positive("resolution", resolution) * arch.resolution)
+        arch.check_resolution(pixels)
     return arch.replace(
         stages=tuple(stages),
         stem=arch.stem if arch.fixed_ends else widened(arch.stem),

@@ -1,0 +1,64 @@
+"""One text of JavaScript per widget, from modules that import one another.
+
+A browser loads a widget's code from a text (anywidget's ``_esm``), where ``import "./kit.js"`` has nothing to
+resolve against. The modules stay ordinary ES modules on disk, which tests import as they are; here each imported
+module becomes a function that is called once and returns its exports, so that names cannot collide.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z_]+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?|class) ([A-Za-z_$][\w$]*)", re.MULTILINE)
+_LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+
+
+def script(name: str) -> str:
+    """The module ``name`` (say ``"quiz.js"``) of this folder with all that it imports inlined.
+
+    Raises
+    ------
+    ValueError
+        If an import is written in a form that is not inlined, modules import one another in a circle, or the
+        module has no ``export default``.
+    """
+    inlined: list[str] = []
+    body = _body(name.removesuffix(".js"), [], inlined)
+    start, found, end = body.partition("export default ")
+    if not found:
+        raise ValueError(f"{name} must have an 'export default', got none")
+    _check(name, start + end)
+    return "\n".join([*inlined, body])
+
+
+def style(*names: str) -> str:
+    """The shared style sheet, followed by the sheets ``names`` of this folder."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("kit.css", *names))
+
+
+def _body(module: str, above: list[str], inlined: list[str]) -> str:
+    """Text of a module with its imports replaced by the names of functions' results; fills ``inlined``."""
+    if module in above:
+        raise ValueError(f"modules must not import one another in a circle, got {' -> '.join([*above, module])}")
+    text = (HERE / f"{module}.js").read_text(encoding="utf-8")
+
+    def replace(match: re.Match[str]) -> str:
+        imported = match[2]
+        source = _body(imported, [*above, module], inlined)
+        if not any(chunk.startswith(f"const _{imported} = ") for chunk in inlined):
+            names = _EXPORT.findall(source)
+            inner = re.sub(r"^export ", "", source, flags=re.MULTILINE).rstrip()
+            _check(f"{imported}.js", inner)
+            inlined.append(f"const _{imported} = (() => {{\n{inner}\nreturn {{ {', '.join(names)} }};\n}})();")
+        wanted = re.sub(r"\s+", " ", match[1]).replace(" as ", ": ").strip()
+        return f"const {{ {wanted} }} = _{imported};\n"
+
+    return _IMPORT.sub(replace, text)
+
+
+def _check(name: str, text: str) -> None:
+    if left := _LEFT_OVER.search(text):
+        raise ValueError(f'{name} must import as import {{ a, b }} from "./module.js"; got {left[0]!r}')
