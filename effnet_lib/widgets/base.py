@@ -42,19 +42,6 @@ class Number(Setting):
         return int(number) if self.whole else number
 
 
-class Odd(Number):
-    """An odd integer in [low, high]."""
-
-    def __init__(self, default: int, low: int, high: int) -> None:
-        super().__init__(default, low, high, whole=True)
-
-    def validate(self, obj: traitlets.HasTraits, value: Any) -> int | float:
-        number = super().validate(obj, value)
-        if number % 2 == 0:
-            self.refuse(value, "odd")
-        return number
-
-
 class Choice(Setting):
     """One of a few values."""
 
@@ -65,7 +52,7 @@ class Choice(Setting):
     def validate(self, obj: traitlets.HasTraits, value: Any) -> object:
         if isinstance(value, bool) or value not in self.options:
             self.refuse(value, f"one of {', '.join(map(repr, self.options))}")
-        return value
+        return self.options[self.options.index(value)]
 
 
 class Flag(Setting):
@@ -90,8 +77,8 @@ class BookWidget(anywidget.AnyWidget):
     """A widget whose settings are checked and whose text form says what it shows.
 
     A subclass sets ``_esm = script("name.js")``, declares its settings with the classes above and writes
-    ``describe``. ``limits``, sent to the page, holds for each numeric setting [lowest, highest, default], and for
-    each choice its options: the page takes them from here and has none of its own.
+    ``describe``. ``limits``, sent to the page, has [lowest, highest, default] for a number and the options
+    for a choice: the page takes them from here and has none of its own.
 
     Raises
     ------
@@ -108,7 +95,8 @@ class BookWidget(anywidget.AnyWidget):
         known = [name for name, trait in self.traits().items() if isinstance(trait, Setting)]
         for name in settings:
             if name not in known and name != "layout":
-                raise TypeError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(sorted(known))}")
+                there = ", ".join(sorted(known))
+                raise TypeError(f"{type(self).__name__} has no setting {name!r}; its settings are {there}")
         super().__init__(**settings)
         self.limits = self._limits()
 

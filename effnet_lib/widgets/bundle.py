@@ -1,8 +1,8 @@
 """One text of JavaScript per widget, from modules that import one another.
 
 A browser loads a widget's code from a text (anywidget's ``_esm``), where ``import "./kit.js"`` has nothing to
-resolve against. The modules stay ordinary ES modules on disk, which tests import as they are; here each imported
-module becomes a function that is called once and returns its exports, so that names cannot collide.
+resolve against. On disk the modules stay ordinary ES modules, which tests import as they are; here each
+imported module becomes a function that is called once and returns its exports, so names cannot collide.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def style(*names: str) -> str:
 def _body(module: str, above: list[str], inlined: list[str]) -> str:
     """Text of a module with its imports replaced by the names of functions' results; fills ``inlined``."""
     if module in above:
-        raise ValueError(f"modules must not import one another in a circle, got {' -> '.join([*above, module])}")
+        circle = " -> ".join([*above, module])
+        raise ValueError(f"modules must not import one another in a circle, got {circle}")
     text = (HERE / f"{module}.js").read_text(encoding="utf-8")
 
     def replace(match: re.Match[str]) -> str:
@@ -52,7 +53,8 @@ def _body(module: str, above: list[str], inlined: list[str]) -> str:
             names = _EXPORT.findall(source)
             inner = re.sub(r"^export ", "", source, flags=re.MULTILINE).rstrip()
             _check(f"{imported}.js", inner)
-            inlined.append(f"const _{imported} = (() => {{\n{inner}\nreturn {{ {', '.join(names)} }};\n}})();")
+            inner += f"\nreturn {{ {', '.join(names)} }};"
+            inlined.append(f"const _{imported} = (() => {{\n{inner}\n}})();")
         wanted = re.sub(r"\s+", " ", match[1]).replace(" as ", ": ").strip()
         return f"const {{ {wanted} }} = _{imported};\n"
 

@@ -211,9 +211,9 @@ function guardKeys(root, signal) {
 
 // ---- controls -------------------------------------------------------------------------------------------------
 
-// A slider with a field beside it for exact values. {name, label, unit, step, low, high (the slider's range, inside
-// the setting's limits), whole, words: (n) => what a screen reader hears, empty: what the value 0 means}
-function knob(kit, { name, label, unit = "", step = 1, low, high, whole: isWhole = false, words, hint }) {
+// A slider with a field beside it for exact values. {name, label, unit, step, low, high: the slider's range, inside
+// the limits, whole, words: (n) => what a screen reader hears}
+function knob(kit, { name, label, unit = "", step = 1, low, high, whole: isWhole = false, words }) {
   const [least, most] = kit.limits(name);
   const id = uid(name);
   const range = h("input", { type: "range", id, min: low ?? least, max: high ?? most, step, "data-name": name });
@@ -225,9 +225,9 @@ function knob(kit, { name, label, unit = "", step = 1, low, high, whole: isWhole
   kit.on(range, "input", () => put(Number(range.value)));
   kit.on(field, "input", () => {
     const n = field.valueAsNumber;
-    const good = legal(n) && !(typeof words === "function" && words(n) === null);
+    const good = legal(n);
     field.setAttribute("aria-invalid", String(!good));
-    why.textContent = good ? "" : `${hint ?? (isWhole ? "whole number" : "number")}, ${whole(least)} to ${whole(most)}`;
+    why.textContent = good ? "" : `${isWhole ? "A whole number" : "A number"} from ${whole(least)} to ${whole(most)}, please.`;
     if (good) put(n);
   });
   const settle = () => {
