@@ -1,7 +1,8 @@
 """What differs between a reader's value and the expected one, said in a sentence.
 
-:func:`difference` walks numbers, strings, sequences, dicts, dataclasses, arrays and tensors; :func:`show_value` writes a value
-the same way on every machine. Neither imports numpy or torch: an array is recognised by what it can do.
+:func:`difference` walks numbers, strings, sequences, dicts, dataclasses, arrays and tensors;
+:func:`show_value` writes a value the same way on every machine. Neither imports numpy or torch: an array is
+recognised by what it can do.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ FLOAT32 = Tolerance(1e-4, 1e-5, "float32 rounds every step")
 
 def is_array(value: Any) -> bool:
     """Whether ``value`` is an array or a tensor (numpy, torch), and not one of their scalars."""
-    return all(hasattr(value, name) for name in ("shape", "dtype", "ndim", "tolist")) and not isinstance(value, type)
+    return not isinstance(value, type) and all(hasattr(value, name) for name in ("shape", "dtype", "tolist"))
 
 
 def difference(got: Any, expected: Any, tolerance: Tolerance | None = None) -> str | None:
-    """How ``got`` differs from ``expected``, as the end of a sentence that starts with "it"; None if it does not.
+    """How ``got`` differs from ``expected``: the end of a sentence that starts with "it", or None.
 
-    A list may stand for a tuple and a 0-d tensor for a number, since an exercise is rarely about that. An integer has to be an
-    integer, because counts of parameters and MACs are exact. NaN equals NaN.
+    A list may stand for a tuple and a 0-d tensor for a number, since an exercise is rarely about that. An
+    integer has to be an integer, because counts of parameters and MACs are exact. NaN equals NaN.
     """
     return _difference(got, expected, tolerance, "")
 
@@ -63,7 +64,7 @@ def _difference(got: Any, expected: Any, tolerance: Tolerance | None, where: str
         missing = [key for key in expected if key not in got]
         extra = [key for key in got if key not in expected]
         if missing or extra:
-            return f"has no key {missing[0]!r}{at}" if missing else f"has a key {extra[0]!r}{at} that does not belong there"
+            return f"has no key {missing[0]!r}{at}" if missing else f"has a key too many{at}: {extra[0]!r}"
         pairs = [(got[key], expected[key], f"{where}[{key!r}]") for key in expected]
     elif isinstance(expected, Sequence):
         if not isinstance(got, Sequence) or isinstance(got, str):
@@ -105,16 +106,13 @@ def _number_difference(got: Any, expected: Any, tolerance: Tolerance, at: str) -
             return f"gives {show_value(got)}{at} instead of {show_value(expected)}"
     if got == expected or (_is_nan(got) and _is_nan(expected)):
         return None
-    if _is_nan(got) or abs(got - expected) == math.inf:
+    if _is_nan(got) or _is_nan(expected) or abs(got - expected) == math.inf:
         return f"gives {show_value(got)}{at} instead of {show_value(expected)}"
-    if _is_nan(expected) or not abs(got - expected) <= tolerance.atol + tolerance.rtol * abs(expected):
-        close = expected and abs(got / expected - 1) < 1e-3
-        return f"gives {got!r}{at} instead of {expected!r}" if close else _numbers(got, expected, at)
+    if not abs(got - expected) <= tolerance.atol + tolerance.rtol * abs(expected):
+        if show_value(got) == show_value(expected):  # they differ in a digit that is not shown
+            return f"gives {got!r}{at} instead of {expected!r}"
+        return f"gives {show_value(got)}{at} instead of {show_value(expected)}"
     return None
-
-
-def _numbers(got: Any, expected: Any, at: str) -> str:
-    return f"gives {show_value(got)}{at} instead of {show_value(expected)}"
 
 
 def _is_nan(value: Any) -> bool:
@@ -164,7 +162,7 @@ def _floating(array: Any) -> bool:
 
 
 def kind(value: Any) -> str:
-    """The kind of a value with its article, as a reader would say it: "a float", "an int", "a tensor", "None"."""
+    """The kind of a value as a reader would say it: "a float", "an int", "a tensor", "None"."""
     if value is None or value is Ellipsis:
         return "None" if value is None else "..."
     name = {"str": "string", "Tensor": "tensor", "ndarray": "array", "NoneType": "None"}.get(
@@ -188,7 +186,8 @@ def show_value(value: Any, limit: int = 160) -> str:
             inside = ", ".join(show_value(item) for item in value[:50])
             text = f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
         elif type(value) is dict:
-            text = "{" + ", ".join(f"{key!r}: {show_value(item)}" for key, item in list(value.items())[:50]) + "}"
+            pairs = [f"{key!r}: {show_value(item)}" for key, item in list(value.items())[:50]]
+            text = "{" + ", ".join(pairs) + "}"
         else:
             text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
     except Exception:

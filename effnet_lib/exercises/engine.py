@@ -11,8 +11,8 @@ A chapter's file decorates the solution::
     def round_channels(channels, divisor=8):
         ...
 
-The decorated name is an :class:`Exercise`: ``round_channels.check(answer)``, ``.hint()``, ``.solution()``. The source that the
-reader is shown is the source that decides.
+The decorated name is an :class:`Exercise`: ``round_channels.check(answer)``, ``.hint()``, ``.solution()``.
+The source that the reader is shown is the source that decides.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .compare import Tolerance, difference, kind, show_value
-from .run import Outcome, Unattempted, guard, outcome_of
+from .run import InterruptedAnswerError, Outcome, UnattemptedError, guard, outcome_of
 from .verdict import Note, Verdict, box, code_to_html, text_to_html, toggle
 
 
@@ -74,15 +74,16 @@ def exercise(
     title : str
         What is to be done, in a few words.
     cases : iterable, or function that returns one
-        A tuple of arguments each, or :func:`case` with keywords; anything else is a single argument. A function is called when
-        the cases are first needed: give one where they hold tensors. Every call gets its own copy and the same random seed.
+        A tuple of arguments each, or :func:`case` with keywords; anything else is a single argument. A
+        function is called when the cases are first needed: give one where they hold tensors. Every call gets
+        its own copy and the same random seed.
     wrong : sequence of (function, str)
         The usual wrong answers, each with the hint that the reader gets whose answer behaves exactly like it.
     hint : str
         What ``.hint()`` says: a step towards the solution, not the solution.
     observe : function, optional
-        Called as ``observe(answer, *args, **kwargs)`` instead of ``answer(*args, **kwargs)``; what it returns is compared. For
-        answers that make modules: return shapes, outputs, parameter counts.
+        Called as ``observe(answer, *args, **kwargs)`` instead of ``answer(*args, **kwargs)``; what it returns
+        is compared. For answers that make modules: return shapes, outputs, parameter counts.
     compare : function, optional
         ``compare(got, expected)``: None if they agree, else a sentence's end that starts after "it". Default:
         :func:`~effnet_lib.exercises.compare.difference`.
@@ -101,7 +102,9 @@ def exercise(
         raise ValueError("wrong must list at least one usual wrong answer with its hint, got none")
     for function, text in wrong:
         if not callable(function) or not isinstance(text, str) or not text.strip():
-            raise ValueError(f"wrong must hold (function, hint) pairs, got ({show_value(function)}, {text!r})")
+            raise ValueError(
+                f"wrong must hold (function, hint) pairs, got ({show_value(function)}, {text!r})"
+            )
     if not callable(cases):
         cases = list(cases)
         if not cases:
@@ -150,24 +153,31 @@ class Exercise:
 
     def check(self, answer: Callable) -> Verdict:
         """The verdict on a reader's function (or class). Never raises, whatever the answer does."""
+        if answer is None or answer is Ellipsis or answer is NotImplemented:
+            return self._verdict("not attempted", "There is nothing to check yet.")
         if not callable(answer):
-            if answer is None or answer is Ellipsis or answer is NotImplemented:
-                return self._verdict("not attempted", "There is nothing to check yet.")
+            got = f"{kind(answer)}: {show_value(answer)}"
             return self._verdict(
-                "error", f"check takes the function itself, `check({self.name})`, and got {kind(answer)}: {show_value(answer)}."
+                "error", f"check takes the function itself, `check({self.name})`, and got {got}."
             )
-        cases = self.cases
-        outcomes = [self._run(guard(answer), c) for c in cases]
-        if all(isinstance(outcome.error, Unattempted) for outcome in outcomes):
-            return self._verdict("not attempted", "Replace the placeholder with your answer and run the cell again.")
-        expected = [self._run(self.reference, c) for c in cases]
+        cases, outcomes = self.cases, []
+        for one in cases:
+            outcomes.append(self._run(guard(answer), one))
+            if isinstance(outcomes[-1].error, InterruptedAnswerError):
+                return self._verdict("error", f"{outcomes[-1].error}", case=one.show(self.name))
+        if all(isinstance(outcome.error, UnattemptedError) for outcome in outcomes):
+            return self._verdict(
+                "not attempted", "Replace the placeholder by your answer, then run this again."
+            )
+        expected = [self._run(self.reference, one) for one in cases]
         failed = [i for i in range(len(cases)) if self._differs(outcomes[i], expected[i])]
         if not failed:
-            changed = next((c.show(self.name) for c, o in zip(cases, outcomes, strict=True) if o.mutated), None)
-            note = f" It changes its argument in place, though ({changed}): a caller may not expect that." if changed else ""
-            return self._verdict("passed", f"Your answer agrees with the solution on {_count(len(cases), 'case')}.{note}")
+            return self._verdict(
+                "passed", f"It agrees with the solution {_everywhere(cases)}." + self._note(outcomes)
+            )
         for function, text in self.wrong:
-            if not any(self._differs(o, self._run(function, c)) for c, o in zip(cases, outcomes, strict=True)):
+            theirs = [self._run(function, one) for one in cases]
+            if not any(self._differs(one, other) for one, other in zip(outcomes, theirs, strict=True)):
                 return self._failure(cases, outcomes, expected, failed, text)
         return self._failure(cases, outcomes, expected, failed, None)
 
@@ -199,24 +209,28 @@ class Exercise:
             return f"gives {kind(got.value)}, which cannot be compared ({type(error).__name__}: {error})"
 
     def _failure(self, cases, outcomes, expected, failed, hint) -> Verdict:
-        first = failed[0]
-        got, want = outcomes[first], expected[first]
+        got, want, call = outcomes[failed[0]], expected[failed[0]], cases[failed[0]].show(self.name)
         text = f"It {self._differs(got, want)}."
         if got.value is None and got.error is None:
             text = "It gives None: is a `return` missing?"
+        values = {"got": got.show(), "expected": want.show()}
         if len(cases) > 1:
-            text += f" {len(cases) - len(failed)} of {len(cases)} cases are right."
-        raised = got.error is not None and want.error is None
-        return self._verdict(
-            "error" if raised and hint is None else "wrong", text, case=cases[first].show(self.name),
-            got=got.show(), expected=want.show(), hint=hint,
-        )  # fmt: skip
+            right = f"{len(cases) - len(failed)} of {len(cases)} cases"
+            text += f" It is right in {right}." if len(failed) < len(cases) else " It is right in no case."
+        status = "error" if got.error is not None and want.error is None and hint is None else "wrong"
+        return self._verdict(status, text, case=call, hint=hint, **values)
+
+    def _note(self, outcomes: list[Outcome]) -> str:
+        if any(outcome.mutated for outcome in outcomes):
+            return " It changes its argument in place, though, which a caller may not expect."
+        return ""
 
     def _verdict(self, status: str, message: str, **details: Any) -> Verdict:
         return Verdict(self.name, status, message, **details)
 
     def __repr__(self) -> str:
-        return f"Exercise: {self.title}\n  .check({self.name}) checks your answer, .hint() helps, .solution() shows ours."
+        ways = f".check({self.name}) checks your answer, .hint() helps, .solution() shows ours."
+        return f"Exercise: {self.title}\n  {ways}"
 
     def _repr_html_(self) -> str:
         return box(
@@ -226,7 +240,5 @@ class Exercise:
         )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"the only {noun}" if number == 1 else f"all {number} {noun}s"
-
-
+def _everywhere(cases: list[Case]) -> str:
+    return "in the case tried" if len(cases) == 1 else f"in all {len(cases)} cases"

@@ -1,4 +1,4 @@
-"""That an exercise keeps its promises: the solution passes, and every usual wrong answer is caught with its own hint."""
+"""That an exercise keeps its promises: the solution passes, every usual wrong answer gets its own hint."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a reader is told: the verdict on an answer, a hint, a solution, each as plain text and as HTML.
 
-The HTML carries no colours but borders, so that it reads in light and dark in the book, JupyterLab and Colab, and survives the
-cleaning that JupyterLab gives to outputs of a notebook it does not trust. Text becomes HTML by escaping alone.
+The HTML carries no colours but borders, so that it reads in light and dark in the book, JupyterLab and Colab,
+and survives the cleaning that JupyterLab gives to outputs of a notebook it does not trust. Text becomes HTML
+by escaping alone.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def box(content: str, edge: str = "#888888") -> str:
 
 
 def toggle(summary: str, content: str) -> str:
-    """HTML ``content`` that opens when ``summary`` is clicked, or with Enter on it; works without JavaScript."""
+    """HTML ``content`` that opens with a click or Enter on ``summary``, without JavaScript."""
     return (
         '<details style="margin: 6px 0"><summary style="cursor: pointer"><strong>'
         f"{html.escape(summary, quote=False)}</strong></summary>{content}</details>"
@@ -113,8 +114,8 @@ class Verdict:
             f" {text_to_html(self.message)}</div>"
         ]
         if self._rows():
-            lines = "\n".join(html.escape(f"{name + ':':<10}{value}", quote=False) for name, value in self._rows())
-            parts.append(f'<pre style="{_PRE}">{lines}</pre>')
+            lines = "\n".join(f"{name + ':':<10}{value}" for name, value in self._rows())
+            parts.append(f'<pre style="{_PRE}">{html.escape(lines, quote=False)}</pre>')
         if self.hint:
             parts.append(f"<div><strong>Hint.</strong> {text_to_html(self.hint)}</div>")
         return box("".join(parts), _EDGES[self.status])
