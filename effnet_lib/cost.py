@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -191,23 +192,33 @@ def block_layers(block: BlockSpec, size: int) -> list[LayerCost]:
     return first + gates + [_conv(f"{name}.project.conv", "project", hidden, block.out_channels, 1, after)]
 
 
-def _peak_elements(layers: list[LayerCost], block: BlockSpec | None) -> int:
+def _peak_elements(layers: list[LayerCost], same: bool, residual: bool = False) -> int:
     """Most numbers alive at once while these layers run (see ``cost_of``)."""
-    c, h, w = layers[0].in_shape
-    held = c * h * w  # the caller holds the block's input until the block returns
+    held = _elements(layers[0].in_shape)  # the caller holds the block's input until the block returns
     previous, peak = 0, 0  # output of the layer before, inside the block
     for layer in layers:
-        c, h, w = layer.out_shape
-        out = c * h * w
-        if layer.kind in ("squeeze", "excite"):
-            if layer.kind == "excite":
-                peak = max(peak, held + 2 * previous)  # the gated copy beside the original
-            continue
-        peak = max(peak, held + previous + 2 * out)  # batch norm writes beside the convolution's output
-        previous = out
-    if block is not None and block.residual:
-        peak = max(peak, held + 2 * previous)  # the sum beside both terms
-    return peak
+        if layer.kind == "excite":
+            peak = max(peak, held + 2 * previous)  # the gated copy beside the original
+        elif layer.kind != "squeeze":
+            out = _elements(layer.out_shape)
+            copied = _padded_copy(layer) if same else 0  # given back before batch norm runs
+            peak = max(peak, held + previous + out + max(out, copied))  # batch norm writes beside its input
+            previous = out
+    return max(peak, held + 2 * previous) if residual else peak  # the sum beside both terms
+
+
+def _elements(shape: Shape) -> int:
+    return shape[0] * shape[1] * shape[2]
+
+
+def _padded_copy(layer: LayerCost) -> int:
+    """Numbers in the padded copy of the input that uneven SAME padding needs; 0 where padding is even."""
+    (channels, size, _), (out_channels, after, _) = layer.in_shape, layer.out_shape
+    inputs = 1 if layer.kind == "depthwise" else channels
+    kernel = math.isqrt(layer.weights // (inputs * out_channels))
+    stride = 1 if after == size else 2
+    total = max((after - 1) * stride + kernel - size, 0)
+    return channels * (size + total) ** 2 if total % 2 else 0
 
 
 def cost_of(arch: ArchSpec, resolution: int | None = None) -> Cost:
@@ -236,22 +247,23 @@ def cost_of(arch: ArchSpec, resolution: int | None = None) -> Cost:
 
     ``peak_bytes`` is a model of eager float32 inference at batch 1: the image, a block's input and the
     tensor that a layer reads live while the layer runs; batch norm, gating and the residual sum write
-    a new tensor; activation functions work in place. Weights are not in it, nor what a kernel takes as
-    scratch space.
+    a new tensor, and so does SAME padding that is uneven; activation functions work in place. Weights are
+    not in it, nor what a kernel takes as scratch space.
     """
     size = arch.resolution if resolution is None else arch.check_resolution(resolution)
+    same = arch.padding == "same"
     stem = _conv("stem.conv", "stem", arch.in_channels, arch.stem, 3, size, arch.stem_stride)
-    layers, peak = [stem], _peak_elements([stem], None)
+    layers, peak = [stem], _peak_elements([stem], same)
     image = arch.in_channels * size * size
     size = stem.out_shape[1]
     for block in arch.blocks():
         found = block_layers(block, size)
-        peak = max(peak, image + _peak_elements(found, block))
+        peak = max(peak, image + _peak_elements(found, same, block.residual))
         layers += found
         size = -(-size // block.stride)
     channels = arch.stages[-1].channels
     head = _conv("head.conv", "head", channels, arch.head, 1, size)
-    peak = max(peak, image + _peak_elements([head], None))
+    peak = max(peak, image + _peak_elements([head], same))
     weights = arch.head * arch.classes
     shapes = (arch.head, 1, 1), (arch.classes, 1, 1)
     classifier = LayerCost("classifier", "classifier", weights + arch.classes, 0, weights, *shapes)
