@@ -30,18 +30,18 @@ const grouped = new Intl.NumberFormat("en-US");
 export const whole = (n) => grouped.format(n);
 const three = (n) => (n >= 999.5 ? grouped.format(Math.round(n)) : String(+n.toPrecision(3)));
 export function short(n) {
-  for (const [size, word] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]])
+  for (const [size, word] of [[1e12, "\u00a0T"], [1e9, "\u00a0G"], [1e6, "\u00a0M"], [1e3, "\u00a0k"]])
     if (Math.abs(n) >= size * 0.9995) return three(n / size) + word;
   return three(n);
 }
 export function bytes(n) {
-  for (const [power, word] of [[3, " GiB"], [2, " MiB"], [1, " KiB"]])
+  for (const [power, word] of [[3, "\u00a0GiB"], [2, "\u00a0MiB"], [1, "\u00a0KiB"]])
     if (n >= 1024 ** power) return three(n / 1024 ** power) + word;
-  return `${whole(n)} B`;
+  return `${whole(n)}\u00a0B`;
 }
 export const percent = (part, all) => {
   const p = all > 0 ? (100 * part) / all : 0;
-  return p > 0 && p < 0.1 ? "<0.1 %" : `${p < 9.95 ? p.toFixed(1) : Math.round(p)} %`;
+  return p > 0 && p < 0.1 ? "<0.1\u00a0%" : `${p < 9.95 ? p.toFixed(1) : Math.round(p)}\u00a0%`;
 };
 // A number in the page: short to the eye, exact to machines and in the tooltip.
 export const datum = (n, form = short) => h("data", { value: n, title: whole(n) }, form(n));
@@ -49,12 +49,15 @@ export const times = (ratio) => (ratio >= 9.95 ? whole(Math.round(ratio)) : Stri
 
 // ---- tables ---------------------------------------------------------------------------------------------------
 
-// rows of cells (string, node or list of nodes); the first cell of a row is its heading.
+// rows of cells (string, node or list of nodes); the first cell of a row is its heading. Roles are written out, since a
+// narrow page lays some tables out as blocks, which would take them away.
 export function table(caption, head, rows, props = {}) {
-  const heading = (cell) => h("th", { scope: "col" }, cell);
-  const row = ([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map((cell) => h("td", {}, cell)));
-  return h("table", props, h("caption", {}, caption), h("thead", {}, h("tr", {}, head.map(heading))),
-    h("tbody", {}, rows.map(row)));
+  const heading = (cell) => h("th", { scope: "col", role: "columnheader" }, cell);
+  const row = ([first, ...rest]) => h("tr", { role: "row" }, h("th", { scope: "row", role: "rowheader" }, first),
+    rest.map((cell) => h("td", { role: "cell" }, cell)));
+  return h("table", { role: "table", ...props }, h("caption", {}, caption),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head.map(heading))),
+    h("tbody", { role: "rowgroup" }, rows.map(row)));
 }
 
 // ---- what the reader has answered, per browser ----------------------------------------------------------------
@@ -103,6 +106,7 @@ export function mount({ model, el }, label, build) {
   const body = h("div", { class: "efx-body" });
   const root = h("section", { class: "efx", "aria-label": label }, note, body, live);
   const refresh = new Set();
+  const watched = new Set();
   const problems = new Map();
   let timer = 0;
   let batch = false;
@@ -129,6 +133,8 @@ export function mount({ model, el }, label, build) {
     watch(names, update) {
       refresh.add(update);
       for (const name of names) {
+        if (watched.has(name)) continue;
+        watched.add(name);
         model.on(`change:${name}`, run);
         signal.addEventListener("abort", () => model.off(`change:${name}`, run));
       }
