@@ -254,14 +254,18 @@ function knob(kit, { name, label, unit = "", step = 1, low, high, whole: isWhole
     h("span", { class: "efx-exact" }, field, unit && h("span", { class: "efx-unit", "aria-hidden": true }, unit)), why);
 }
 
-// One of a few: buttons in a row (radio inputs), or a list with {list: true}. labels: value -> text.
-function pick(kit, { name, label, labels = {}, list = false, options = kit.limits(name) }) {
+// One of a few: buttons in a row (radio inputs), or a list with {list: true}. labels: value -> text; also: value ->
+// further settings that go with it.
+function pick(kit, { name, label, labels = {}, list = false, options = kit.limits(name), also }) {
   const id = uid(name);
   const text = (value) => labels[value] ?? String(value);
-  const chosen = (word) => options.find((value) => String(value) === word);
+  const put = (word) => {
+    const value = options.find((option) => String(option) === word);
+    kit.set({ [name]: value, ...also?.(value) });
+  };
   if (list) {
     const select = h("select", { id, "data-name": name }, options.map((value) => h("option", { value }, text(value))));
-    kit.on(select, "change", () => kit.set({ [name]: chosen(select.value) }));
+    kit.on(select, "change", () => put(select.value));
     kit.watch([name], () => { select.value = String(kit.choice(name)); });
     return h("div", { class: "efx-knob" }, h("label", { for: id }, label), select);
   }
@@ -269,7 +273,7 @@ function pick(kit, { name, label, labels = {}, list = false, options = kit.limit
   const radios = options.map(radio);
   const group = h("fieldset", { class: "efx-pick" }, h("legend", {}, label), h("div", {}, radios.map((input, i) =>
     h("label", {}, input, h("span", {}, prose(text(options[i])))))));
-  kit.on(group, "change", (event) => kit.set({ [name]: chosen(event.target.value) }));
+  kit.on(group, "change", (event) => put(event.target.value));
   kit.watch([name], () => { for (const input of radios) input.checked = input.value === String(kit.choice(name)); });
   return group;
 }
