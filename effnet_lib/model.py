@@ -91,16 +91,16 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor] 
     """Copy the weights of torchvision's (or timm's) EfficientNet of the same architecture into ``model``.
 
     Both networks hold the same tensors in the same order under other names, so tensors are matched by
-    position. Batch counters (``num_batches_tracked``) are left out; shapes may differ by axes of size 1.
-    Nothing is copied unless everything fits.
+    position; where the names are this model's own, by name. Batch counters (``num_batches_tracked``) are
+    left out; shapes may differ by axes of size 1. Nothing is copied unless everything fits.
 
     Parameters
     ----------
     model : nn.Module
         Usually an ``EfficientNet``.
     state_dict : mapping of str to Tensor, or path
-        What torchvision's ``model.state_dict()`` returns, or a ``.pth`` or ``.safetensors`` file of it.
-        Files are never unpickled beyond tensors.
+        What torchvision's ``model.state_dict()`` returns, or a ``.pth`` file of it, or a ``.pth`` or
+        ``.safetensors`` file of this model's own weights. Nothing but tensors is unpickled.
 
     Raises
     ------
@@ -108,12 +108,21 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor] 
         If the file cannot be read, or the number of tensors or a shape differs; the message names the
         first tensor that does not fit.
     """
+    ordered = True
     if isinstance(state_dict, (str, Path)):
+        ordered = Path(state_dict).suffix != ".safetensors"
         state_dict = _read(state_dict)
     if not isinstance(state_dict, Mapping) or not all(isinstance(v, Tensor) for v in state_dict.values()):
         raise ValueError(f"state_dict must map names to tensors, got {type(state_dict).__name__}")
     ours = [(k, v) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")]
     theirs = [(k, v) for k, v in state_dict.items() if not k.endswith("num_batches_tracked")]
+    if {name for name, _ in ours} == {name for name, _ in theirs}:
+        theirs = [(name, state_dict[name]) for name, _ in ours]
+    elif not ordered:
+        raise ValueError(
+            "state_dict from a safetensors file must use this model's own names, because such a file does not "
+            f"keep tensors in order; got {theirs[0][0] if theirs else 'no tensor'!r}"
+        )
     for (name, tensor), (other, source) in zip(ours, theirs, strict=False):
         if [n for n in tensor.shape if n != 1] != [n for n in source.shape if n != 1]:
             raise ValueError(
