@@ -19,7 +19,7 @@ _LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 def script(name: str) -> str:
     """The module ``name`` (say ``"quiz.js"``) of this folder with all that it imports inlined.
 
-    Lines that are only a comment stay behind: every widget stored in a notebook carries this text.
+    Indentation and comment lines stay behind: every widget stored in a notebook carries this text.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def script(name: str) -> str:
     if "\nexport default " not in body:
         raise ValueError(f"{name} must have an 'export default', got none")
     _check(name, re.sub(r"^export ", "", body, flags=re.MULTILINE))
-    return re.sub(r"^ *//.*\n|^\n", "", "\n".join([*inlined, body]), flags=re.MULTILINE)
+    return re.sub(r"^ *(//.*)?\n|^ +", "", "\n".join([*inlined, body]), flags=re.MULTILINE)
 
 
 def style(*names: str) -> str:
