@@ -225,7 +225,7 @@ function knob(kit, { name, label, unit = "", step = 1, low, high, whole: isWhole
   const range = h("input", { type: "range", id, min: low ?? least, max: high ?? most, step, "data-name": name });
   const field = h("input", { type: "number", min: least, max: most, step: isWhole ? 1 : "any", "data-name": name,
     "aria-label": `${label}${unit ? `, ${unit}` : ""}, exact value`, "aria-describedby": `${id}-why` });
-  const why = h("span", { class: "efx-why", id: `${id}-why` });
+  const why = h("span", { class: "efx-why", id: `${id}-why`, "aria-live": "polite" });
   const legal = (n) => Number.isFinite(n) && n >= least && n <= most && (!isWhole || Number.isInteger(n));
   const put = (n) => { kit.set({ [name]: n }); };
   kit.on(range, "input", () => put(Number(range.value)));
@@ -302,8 +302,10 @@ function lock(kit, id) {
   const go = h("button", { type: "button" }, "Go to the question");
   const open = h("button", { type: "button", hidden: true }, "Open it anyway");
   const text = h("p", {}, "This opens as soon as you have committed to an answer.");
-  const cover = h("div", { class: "efx-cover" }, h("p", { class: "efx-cover-title" },
-    h("span", { "aria-hidden": "true" }, "🔒 "), "Make your prediction above first"), text, h("p", {}, go, open));
+  const padlock = s("svg", { viewBox: "0 0 20 22", "aria-hidden": "true" }, s("rect", { x: 2, y: 9, width: 16, height: 12, rx: 2 }),
+    s("path", { d: "M6 10V6a4 4 0 0 1 8 0v4" }));
+  const cover = h("div", { class: "efx-cover" }, padlock, h("p", { class: "efx-cover-title" }, "Make your prediction above first"),
+    text, h("p", {}, go, open));
   kit.root.insertBefore(cover, kit.body);
   let skipped = false;
   const show = (told) => {

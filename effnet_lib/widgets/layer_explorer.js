@@ -60,7 +60,7 @@ function card(layer, separable) {
 function build(kit) {
   const controls = h("div", { class: "efx-knobs" },
     kit.knob({ name: "channels", label: "Input channels", low: 8, high: 512, step: 8, whole: true }),
-    kit.pick({ name: "kernel", label: "Kernel, in pixels", labels: Object.fromEntries(kit.limits("kernel").map((k) => [k, `${k}×${k}`])) }),
+    kit.pick({ name: "kernel", label: "Kernel, k × k pixels" }),
     kit.knob({ name: "expand", label: "Expansion ratio", low: 1, high: 8, whole: true, unit: "×" }));
   const further = more("More settings", kit.toggle({ name: "se", label: "Squeeze-and-excitation in MBConv and Fused-MBConv" }),
     kit.knob({ name: "resolution", label: "Input height and width", unit: "px", low: 7, high: 224, step: 7, whole: true }),

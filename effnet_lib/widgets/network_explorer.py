@@ -51,11 +51,12 @@ class NetworkExplorer(Explorer):
             raise ValueError(f"arch must be an ArchSpec, got {arch!r}")
         self._archs = {name: get_arch(name) for name in available()}
         if arch is not None:
-            self._archs = {arch.name: arch} | self._archs
+            self._archs = {arch.name: arch} | self._archs | {arch.name: arch}
         self.set_trait("networks", {name: rows(found) for name, found in self._archs.items()})
         settings["variant"] = next(iter(self._archs)) if variant is None else variant
-        if settings["variant"] in self._archs:
-            settings.setdefault("resolution", self._archs[settings["variant"]].resolution)
+        for name, found in self._archs.items():
+            if name == settings["variant"]:
+                settings.setdefault("resolution", found.resolution)
         super().__init__(**settings)
 
     def _limits(self) -> dict[str, list[object]]:
@@ -75,7 +76,8 @@ class NetworkExplorer(Explorer):
         return self.cost.params
 
     def describe(self) -> str:
-        title = f"Where the {self.show} go: {self.variant} at {self.resolution} x {self.resolution} pixels"
+        what = self.show.replace("macs", "MACs").replace("params", "parameters")
+        title = f"Where the {what} go: {self.variant} at {self.resolution} x {self.resolution} pixels"
         try:
             cost = self.cost
         except ValueError as error:

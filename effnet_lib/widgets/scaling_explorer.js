@@ -129,7 +129,7 @@ function build(kit) {
     finding, plot,
     h("p", { class: "efx-soft" }, "Accuracies are published (Tan & Le 2019, Tables 2 and 7); MACs are counted from the networks. Step line: Pareto front. " +
       "Your network has a cost here and no accuracy: only training it would tell."),
-    h("details", { class: "efx-more" }, h("summary", {}, "Its stages, and the plotted numbers"), stages, published));
+    h("details", { class: "efx-more efx-tables" }, h("summary", {}, "Its stages, and the plotted numbers"), stages, published));
 
   let width = 0;
   let shownPoints;
@@ -170,7 +170,7 @@ function build(kit) {
       plot.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
       still.replaceChildren(...backdrop(points, box));
       published.replaceChildren(table("Published networks", ["Network", "MACs", "Top-1, %"], points.map((p) =>
-        [p.series === "family" ? p.label : `B0, ${p.label} (Table 7)`, datum(p.macs, whole), String(p.top1)])));
+        [p.series === "family" ? p.label : `B0, ${p.label} (Table 7)`, datum(p.macs, whole), p.top1.toFixed(1)])));
       const single = points.filter((p) => ["depth", "width", "resolution"].includes(p.series));
       const all = points.find((p) => p.series === "compound");
       finding.textContent = single.length && all ? `Published: all three dimensions together reached ${(all.top1 - Math.max(...single.map((p) => p.top1))).toFixed(1)} ` +
