@@ -120,8 +120,8 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor] 
         theirs = [(name, state_dict[name]) for name, _ in ours]
     elif not ordered:
         raise ValueError(
-            "state_dict from a safetensors file must use this model's own names, because such a file does not "
-            f"keep tensors in order; got {theirs[0][0] if theirs else 'no tensor'!r}"
+            "state_dict from a safetensors file must use this model's own names, because such a file does "
+            f"not keep tensors in order; got {theirs[0][0] if theirs else 'no tensor'!r}"
         )
     for (name, tensor), (other, source) in zip(ours, theirs, strict=False):
         if [n for n in tensor.shape if n != 1] != [n for n in source.shape if n != 1]:

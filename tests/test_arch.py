@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import pytest
@@ -21,7 +22,7 @@ def test_blocks_chain_from_stem_to_last_stage(arch):
     assert len(blocks) == sum(stage.depth for stage in arch.stages)
     assert blocks[0].in_channels == arch.stem
     assert blocks[-1].out_channels == arch.stages[-1].channels
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in itertools.pairwise(blocks):
         assert before.out_channels == after.in_channels
 
 

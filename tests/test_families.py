@@ -34,7 +34,7 @@ def test_block_counts_of_b0_to_b7():
 @pytest.mark.parametrize("name", available())
 def test_parameters_agree_with_what_the_source_prints(name):
     printed = get_variant(name).params
-    # the sources print two or three digits; EfficientNetV2-L is printed 1 % above what its authors' code builds
+    # sources print two or three digits; EfficientNetV2-L is printed 1 % above what its authors' code builds
     tolerance = 0.01 if name == "efficientnet_v2_l" else 0.04
     assert cost_of(get_arch(name)).params / 1e6 == pytest.approx(printed, rel=tolerance)
 

@@ -40,19 +40,20 @@ def calibrated(arch: ArchSpec) -> EfficientNet:
     model = EfficientNet(arch).train()
     with torch.no_grad():
         for _ in range(5):
-            model(torch.randn(16, 3, arch.resolution, arch.resolution) + 3 * torch.randn(16, 3, 1, 1))
+            model(torch.randn(16, 3, arch.resolution, arch.resolution) + 10 * torch.randn(16, 3, 1, 1))
     return model.eval()
 
 
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 def test_the_inference_form_has_the_same_logits(padding):
     model = calibrated(SMALL.replace(padding=padding))
-    x = torch.randn(4, 3, 32, 32) + 3 * torch.randn(4, 3, 1, 1)  # images of different colours
+    x = torch.randn(4, 3, 32, 32) + 10 * torch.randn(4, 3, 1, 1)  # images of different colours
     with torch.no_grad():
         expected = model(x)
-        assert (expected[0] - expected[1]).norm() > 0.1 * expected[0].norm()  # else equality would say little
+        spread = (expected[0] - expected[1]).norm() / expected[0].norm()
+        assert spread > 0.01  # a thousand times the error allowed below, else equality would say little
         got = inference_form(model)(x)
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+    assert (got - expected).norm() < 1e-5 * expected.norm()
 
 
 def test_the_inference_form_leaves_the_model_alone_and_has_no_batch_norm():
@@ -133,5 +134,5 @@ def test_images_of_the_wrong_shape_are_refused(shape):
 def test_what_is_not_an_arch_or_not_in_evaluation_mode_is_refused():
     with pytest.raises(ValueError, match="arch must be an ArchSpec, as get_arch"):
         EfficientNet("efficientnet_b0")
-    with pytest.raises(ValueError, match="call model.eval"):
+    with pytest.raises(ValueError, match=r"call model\.eval"):
         fold_batch_norms(small().train())
