@@ -135,9 +135,7 @@ def steps(
         fill, line = (WARM, 1.6) if i in highlight else (FILL, 0.9)
         shape = "round,pad=0,rounding_size=0.08"
         ax.add_patch(FancyBboxPatch((x, y), wide, tall, shape, facecolor=fill, edgecolor=INK, linewidth=line))
-        ax.text(
-            x + wide / 2, y + tall * 0.66, name, ha="center", va="center", fontsize=8, fontweight="bold"
-        )
+        ax.text(x + wide / 2, y + tall * 0.66, name, ha="center", va="center", fontsize=8, fontweight="bold")
         ax.text(x + wide / 2, y + tall * 0.29, detail, ha="center", va="center", fontsize=7.5)
         if i:
             before = place(i - 1)
