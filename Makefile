@@ -33,7 +33,7 @@ notebooks: .venv/.installed
 	$(FULL) book/tools/run_notebooks.py
 
 bench: .venv/.installed
-	$(PYTEST) tests/benchmarks
+	$(PYTEST) tests/benchmarks -o python_files='bench_*.py'
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .benchmarks
