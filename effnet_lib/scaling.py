@@ -44,7 +44,7 @@ def round_depth(depth: float) -> int:
     """Smallest whole number of blocks that is at least ``depth``.
 
     Scaled depths are rounded up, so that scaling never removes a block (Tan & Le 2019, reference code).
-    One part in 10^9 is forgiven: 1.1 * 10 is 11 blocks, not the 12 that floating point would make of it.
+    One part in 10^9 is forgiven: 2.2 * 25 is 55 blocks, not the 56 that floating point would make of it.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def test_round_channels_agrees_with_torchvision():
 
 
 @pytest.mark.parametrize(
-    ("depth", "expected"), [(1.1, 2), (1, 1), (2.0, 2), (0.2, 1), (1.1 * 10, 11), (3.001, 4)]
+    ("depth", "expected"), [(1.1, 2), (1, 1), (2.0, 2), (0.2, 1), (2.2 * 25, 55), (3.001, 4)]
 )
 def test_depth_is_rounded_up_and_forgives_floating_point(depth, expected):
     assert round_depth(depth) == expected
