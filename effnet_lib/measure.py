@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import weakref
 from dataclasses import dataclass
 from statistics import median
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -69,6 +69,18 @@ def _must_evaluate(model: nn.Module) -> None:
         raise ValueError("model must be in evaluation mode, got training mode; call model.eval() first")
 
 
+def _timer_class() -> type:
+    """PyTorch's Timer, imported without the warning that a machine with nvcc but no GPU gets from it."""
+    log = logging.getLogger("torch.utils.cpp_extension")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        from torch.utils.benchmark import Timer
+    finally:
+        log.setLevel(level)
+    return Timer
+
+
 def latency(
     model: nn.Module, resolution: int | None = None, batch: int = 1, threads: int | None = None,
     seconds: float = 1.0, warm_up: int = 3,
@@ -107,7 +119,7 @@ def latency(
         with torch.inference_mode():
             for _ in range(warm_up):
                 model(x)
-            timer = Timer("model(x)", globals={"model": model, "x": x}, num_threads=threads)
+            timer = _timer_class()("model(x)", globals={"model": model, "x": x}, num_threads=threads)
             times = timer.blocked_autorange(min_run_time=seconds).times
     finally:
         torch.set_num_threads(before)

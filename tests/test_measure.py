@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -96,3 +100,20 @@ def test_pytorchs_own_counter_and_the_hooks_agree():
 def test_bad_input_is_refused_with_the_value_and_what_is_right(call, message):
     with pytest.raises(ValueError, match=message):
         call(EfficientNet(SMALL))
+
+
+def test_measuring_logs_nothing_where_nvcc_is_installed_but_no_gpu(tmp_path):
+    compiler = tmp_path / "bin" / "nvcc"
+    compiler.parent.mkdir()
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    code = (
+        "from torch import nn; from effnet_lib import measure;"
+        "measure.latency(nn.Flatten().eval(), 8, seconds=0.01, threads=1);"
+        "import sys; assert 'torch.utils.cpp_extension' in sys.modules"
+    )
+    path = f"{compiler.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {k: v for k, v in os.environ.items() if k not in ("CUDA_HOME", "CUDA_PATH")}
+    env |= {"PATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
