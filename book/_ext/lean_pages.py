@@ -32,7 +32,7 @@ DROPPED_OUTSIDE_SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
 UNUSED = ("_static/scripts/fontawesome.js*", "_static/vendor", "_static/webfonts", "_static/locales", "_static/**/*.map",
-          "_static/**/*.LICENSE.txt", "_static/plus.png", "_static/minus.png", "_static/file.png")  # fmt: skip
+          "_static/*webpack-macros.html", "_static/plus.png", "_static/minus.png", "_static/file.png")  # fmt: skip
 
 
 def icon_names(html: str) -> set[str]:
@@ -67,10 +67,21 @@ def icon_sheet(names: set[str], library: str) -> str:
     return BASE + "\n".join(rules) + "\n"
 
 
+def redirect(site: Path, front: str) -> None:
+    """Write the page at the top of the site, which opens the title page."""
+    (site / "index.html").write_text(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>EfficientNet, built and measured</title>'
+        f'<link rel="icon" href="_static/favicon.svg"><meta http-equiv="refresh" content="0; url={front}">'
+        f'</head><body><p><a href="{front}">Open the book</a></p></body></html>\n',
+        "utf8",
+    )
+
+
 def make_lean(app, exception) -> None:
     if exception or app.builder.format != "html":
         return
     site = Path(app.outdir)
+    redirect(site, f"{app.config.root_doc}.html")
     library = site / "_static" / "scripts" / "fontawesome.js"
     names = set(BY_SCRIPT)
     for page in sorted(site.rglob("*.html")):

@@ -46,7 +46,7 @@ class LiveWidget(SphinxDirective):
             widget = getattr(widgets, self.arguments[0])(**settings)
         except (AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
             raise self.error(f"{self.arguments[0]}: {error}") from error
-        html = f'<div class="cell_output">\n{embedded(widget)}\n</div>'
+        html = f'<div class="live-widget cell_output">\n{embedded(widget)}\n</div>'
         NbMetadataCollector.add_js_file(self.env, self.env.docname, HOST, HOST, {"defer": "defer"})
         return [nodes.raw("", html, format="html")]
 

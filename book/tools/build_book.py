@@ -6,15 +6,22 @@ its warnings to itself when a page that caused one has not changed, so building 
 falsely.)
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import fetch_assets
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -50,8 +57,14 @@ def sphinx(work: Path) -> None:
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*jupyter_book, "build", ".", "--path-output", str(work.relative_to(ROOT))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([*command, "-W", "-n", "--keep-going"], cwd=ROOT, env=environment)
-    if done.returncode:
+    command += ["-W", "-n", "--keep-going"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        told = True
+        for line in running.stdout:
+            told = told and "The HTML pages are in" not in line  # what follows names a folder that is about to move
+            if told:
+                print(line, end="", flush=True)
+    if running.returncode:
         sys.exit(f"\nThe book was not built: see the warnings above. {SITE.relative_to(ROOT)} is as it was before.")
 
 
@@ -65,10 +78,19 @@ def replace(old: Path, new: Path) -> None:
     shutil.rmtree(retired, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other build works in this folder."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "building").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build() -> None:
     """Build if anything changed, and say where the book is."""
     started = time.monotonic()
-    BUILD.mkdir(exist_ok=True)
     record = BUILD / "html.digest"
     print("book: looking for changes", flush=True)
     current = digest()
@@ -89,4 +111,5 @@ def build() -> None:
 
 
 if __name__ == "__main__":
-    build()
+    with alone():
+        build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -48,10 +50,17 @@ def address(scheme: str, site: Path, http_site: str, name: str = "") -> str:
     return f"{http_site}/{name}" if scheme == "http" else (site / name).as_uri()
 
 
-def compressed(url: str, body: bytes) -> int:
-    """Bytes that a server with gzip sends for ``body``."""
-    packed_already = url.partition("?")[0].endswith((".woff2", ".png", ".jpg"))
-    return len(body) if packed_already else len(gzip.compress(body, 6))
+@functools.cache
+def compressed(path: Path) -> int:
+    """Bytes that a server with gzip sends for a file."""
+    body = path.read_bytes()
+    return len(body) if path.suffix in (".woff2", ".png", ".jpg") else len(gzip.compress(body, 6))
+
+
+def weight(urls: list[str], site: Path) -> int:
+    """Compressed bytes of all files of the book among ``urls``."""
+    files = {site / unquote(urlsplit(url).path).lstrip("/") for url in urls if urlsplit(url).scheme == "http"}
+    return sum(compressed(path / "index.html" if path.is_dir() else path) for path in files)
 
 
 def settle(page: Page) -> None:
@@ -70,10 +79,10 @@ def visits(request: pytest.FixtureRequest, chromium: Browser, site: Path, http_s
         page.goto(address(request.param, site, http_site, name))
         settle(page)
         look = page.evaluate(LOOK)
-        weight = sum(compressed(r.url, r.body()) for r in record.responses if r.url.startswith("http"))
+        size = weight([response.url for response in record.responses], site)
         page.set_viewport_size({"width": 390, "height": 844})
         too_wide = page.evaluate(WIDER_THAN_THE_PAGE)
-        found.append(Visit(name, record.problems(), look, too_wide, weight))
+        found.append(Visit(name, record.problems(), look, too_wide, size))
         page.close()
     context.close()
     return found
