@@ -116,8 +116,9 @@ function build(kit) {
   const moving = s("g", {});
   const still = s("g", {});
   const plot = s("svg", { class: "efx-plot", role: "img", "aria-label": "Accuracy against MACs of published networks; the numbers are in the table below" }, still, moving);
-  const stages = h("div", {});
-  const published = h("div", {});
+  const scroll = (label) => h("div", { class: "efx-scroll", tabindex: "0", role: "group", "aria-label": label });
+  const stages = scroll("Its stages");
+  const published = scroll("Published networks");
   const finding = h("p", { class: "efx-lead" });
   kit.body.append(h("p", { class: "efx-title" }, "Compound scaling of EfficientNet-B0"),
     h("div", { class: "efx-knobs" }, kit.knob({ name: "phi", label: "φ, the compound coefficient", low: 0, high: 7, step: 0.1 })),
