@@ -1,4 +1,4 @@
-"""Every chapter as it is stored: whole, in order, described, up to date, without what no reader should meet."""
+"""Every chapter as it is stored: whole, in order, described, up to date, without what nobody should see."""
 
 from __future__ import annotations
 
