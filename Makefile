@@ -15,7 +15,7 @@ PYTEST := $(FULL) -m pytest
 book: .venv-book/.installed
 	$(BOOK) book/tools/build_book.py
 
-test: lint unit chapters
+test: lint book unit chapters
 
 lint: .venv/.installed
 	$(FULL) -m ruff check .

@@ -39,9 +39,11 @@ class Names(ast.NodeTransformer):
         self.full = {node.name: f"{module}.{node.name}" for node in public(tree.body)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(module.partition(".")[0]):
-                self.full |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+                self.full |= {
+                    alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+                }
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self.full.get(node.id, node.id), node.ctx)
 
     def text(self, node: ast.expr | None) -> str:
@@ -101,7 +103,9 @@ def documented(node: ast.stmt, names: Names, owner: str = "", indent: str = "") 
         lines += [f"{inside}:type: {names.text(node.returns)}"] if node.returns else []
     else:
         bound = bool(owner) and "staticmethod" not in kinds
-        lines = [f"{indent}.. py:{'method' if owner else 'function'}:: {node.name}{signature(node, names, bound)}"]
+        lines = [
+            f"{indent}.. py:{'method' if owner else 'function'}:: {node.name}{signature(node, names, bound)}"
+        ]
         lines += [f"{inside}:{kind}:" for kind in ("classmethod", "staticmethod") if kind in kinds]
     return [*lines, "", *described(node, inside)]
 
@@ -136,7 +140,7 @@ def name_targets(app, doctree) -> None:
 
 
 def resolve(app, env, node, content):
-    """Find a class of the library by its bare name; leave names from elsewhere (int, Tensor, ...) as plain text.
+    """Find a class of the library by its bare name; names from elsewhere (int, Tensor, ...) stay plain text.
 
     A full name that starts with the library's is not forgiven: Sphinx then warns.
     """
@@ -144,7 +148,9 @@ def resolve(app, env, node, content):
     if node.get("refdomain") != "py" or target.startswith("effnet_lib."):
         return None
     known = env.get_domain("py").objects
-    found = [name for name in known if name.endswith(f".{target}") and known[name].objtype in ("class", "function")]
+    found = [
+        name for name in known if name.endswith(f".{target}") and known[name].objtype in ("class", "function")
+    ]
     if len(found) == 1:
         entry = known[found[0]]
         return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, [content], found[0])

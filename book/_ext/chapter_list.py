@@ -1,7 +1,7 @@
 """Lists of the chapters, made from the chapters: what each is about, how long it takes.
 
-    ```{chapters}          title and opening paragraph of each chapter in _toc.yml
-    ```{chapter-times}     a table for planning: reading time, exercises, time that the code runs
+```{chapters}          title and opening paragraph of each chapter in _toc.yml
+```{chapter-times}     a table for planning: reading time, exercises, time that the code runs
 """
 
 import json
@@ -45,7 +45,9 @@ def read_chapter(number: int, path: Path) -> Chapter:
     prose = [text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "markdown"]
     code = [text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code"]
     first = prose[0] if prose else ""
-    title = next((line.lstrip("# ").strip() for line in first.splitlines() if line.startswith("# ")), path.stem)
+    title = next(
+        (line.lstrip("# ").strip() for line in first.splitlines() if line.startswith("# ")), path.stem
+    )
     run_time = RUN_TIME.search(first)
     duration = DURATION.search(run_time[1]) if run_time else None
     paragraphs = [p.strip() for p in RUN_TIME.sub("", first).split("\n\n")]
@@ -86,7 +88,11 @@ class ChapterList(FromChapters):
     def markdown(self, found, up):
         lines = []
         for chapter in found:
-            lines += [f"{chapter.number}. [{chapter.title}]({up}{chapter.document}.ipynb)", f"   {chapter.opening}", ""]
+            lines += [
+                f"{chapter.number}. [{chapter.title}]({up}{chapter.document}.ipynb)",
+                f"   {chapter.opening}",
+                "",
+            ]
         return lines
 
 
@@ -94,8 +100,8 @@ class ChapterTimes(FromChapters):
     def markdown(self, found, up):
         lines = ["| Chapter | Reading | Exercises | The code runs for |", "|---|---|---|---|"]
         for c in found:
-            row = f"[{c.title}]({up}{c.document}.ipynb) | {c.reading_minutes} min | {c.exercises} | {c.run_time}"
-            lines.append(f"| {c.number}  {row} |")
+            title = f"{c.number}  [{c.title}]({up}{c.document}.ipynb)"
+            lines.append(f"| {title} | {c.reading_minutes} min | {c.exercises} | {c.run_time} |")
         return lines if found else ["The chapters follow."]
 
 

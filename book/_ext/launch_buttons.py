@@ -1,6 +1,7 @@
 """Buttons that open a chapter in Colab or Binder, in books built with REPOSITORY_URL set; none otherwise.
 
-REPOSITORY_BRANCH says which branch they open (default: main). Colab reads GitHub only; Binder any public repository.
+REPOSITORY_BRANCH says which branch they open (default: main). Colab reads GitHub only, Binder any public
+repository.
 """
 
 import os
@@ -25,7 +26,9 @@ def launch_links(repository: str, branch: str, notebook: str) -> list[tuple[str,
     else:
         source = "git/" + quote(f"{parts.scheme}://{parts.netloc}/{name}", safe="")
         links = []
-    links.append(("Binder", f"https://mybinder.org/v2/{source}/{quote(branch, safe='')}?urlpath=lab/tree/{notebook}"))
+    links.append(
+        ("Binder", f"https://mybinder.org/v2/{source}/{quote(branch, safe='')}?urlpath=lab/tree/{notebook}")
+    )
     return links
 
 
@@ -35,8 +38,8 @@ def add_buttons(app, pagename, templatename, context, doctree) -> None:
         return
     branch = os.environ.get("REPOSITORY_BRANCH", "").strip() or "main"
     buttons = [
-        {"type": "link", "text": service, "tooltip": f"Open this chapter in {service}", "icon": "fas fa-rocket",
-         "url": address, "label": f"launch-{service.lower()}-button"}
+        {"type": "link", "text": service, "tooltip": f"Open this chapter in {service}",
+         "icon": "fas fa-rocket", "url": address, "label": f"launch-{service.lower()}-button"}
         for service, address in launch_links(repository, branch, f"{pagename}.ipynb")
     ]  # fmt: skip
     group = {"type": "group", "tooltip": "Open this chapter in the cloud", "icon": "fas fa-rocket",

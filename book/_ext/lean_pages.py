@@ -1,7 +1,7 @@
 """Takes out of the finished pages what a reader would download for nothing.
 
-- The theme brings every icon of Font Awesome as one script, half of a page's weight. The pages use some twenty: these
-  are drawn by a small style sheet made from the same drawings.
+- The theme brings every icon of Font Awesome as one script, half of a page's weight. The pages use some
+  twenty: these are drawn by a small style sheet made from the same drawings.
 - The theme loads the search index in every page for a search box that opens the search page anyway.
 - Files that no page asks for (source maps, fonts of icons, translations) leave the built folder.
 """
@@ -22,17 +22,23 @@ SHEET = "icons.css"
 BASE = """/* Icons: Font Awesome Free (https://fontawesome.com), CC BY 4.0 */
 .fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far {
   display: inline-block; width: 1em; height: 1em; vertical-align: -0.125em;
-  background: currentColor; -webkit-mask: var(--icon) center / contain no-repeat; mask: var(--icon) center / contain no-repeat;
+  background: currentColor;
+  -webkit-mask: var(--icon) center / contain no-repeat; mask: var(--icon) center / contain no-repeat;
 }
-.fa-solid::before, .fa-brands::before, .fa-regular::before, .fas::before, .fab::before, .far::before { content: none; }
+:is(.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far)::before { content: none; }
 @media (forced-colors: active) { .fa-solid, .fa-brands, .fas, .fab { background: CanvasText; } }
 """
-DROPPED_EVERYWHERE = re.compile(r"\s*(?:<!-- So that users can add custom icons -->\s*)?<script[^>]*fontawesome\.js[^>]*></script>")
+DROPPED_EVERYWHERE = re.compile(
+    r"\s*(?:<!-- So that users can add custom icons -->\s*)?<script[^>]*fontawesome\.js[^>]*></script>"
+)
 DROPPED_OUTSIDE_SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
-UNUSED = ("_static/scripts/fontawesome.js*", "_static/vendor", "_static/webfonts", "_static/locales", "_static/**/*.map",
-          "_static/*webpack-macros.html", "_static/plus.png", "_static/minus.png", "_static/file.png")  # fmt: skip
+UNUSED = (
+    "_static/scripts/fontawesome.js*", "_static/vendor", "_static/webfonts", "_static/locales",
+    "_static/**/*.map", "_static/*webpack-macros.html", "_static/plus.png", "_static/minus.png",
+    "_static/file.png",
+)  # fmt: skip
 
 
 def icon_names(html: str) -> set[str]:
@@ -70,7 +76,8 @@ def icon_sheet(names: set[str], library: str) -> str:
 def redirect(site: Path, front: str) -> None:
     """Write the page at the top of the site, which opens the title page."""
     (site / "index.html").write_text(
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>EfficientNet, built and measured</title>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<title>EfficientNet, built and measured</title>'
         f'<link rel="icon" href="_static/favicon.svg"><meta http-equiv="refresh" content="0; url={front}">'
         f'</head><body><p><a href="{front}">Open the book</a></p></body></html>\n',
         "utf8",

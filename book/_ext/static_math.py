@@ -1,7 +1,7 @@
 """Formulas are typeset while the book is built: the pages carry drawings, and MathML for screen readers.
 
-MathJax runs once, in Node.js, instead of in every reader's browser; a page with formulas is then some 700 kB lighter
-(compressed) and nothing jumps while it loads. A formula with an error is a warning, and so stops the build.
+MathJax runs once, in Node.js, instead of in every reader's browser; a page with formulas is then some 700 kB
+lighter (compressed) and nothing jumps while it loads. A formula with a mistake is a warning: it stops the build.
 """
 
 import json
@@ -21,7 +21,11 @@ class Typesetter:
     """A running MathJax; started at the first formula, asked once for each different one."""
 
     def __init__(self, node_command: list[str]) -> None:
-        self.command = [*node_command, str(BOOK / "tools" / "render_math.cjs"), str(BOOK / "_vendor" / "mathjax")]
+        self.command = [
+            *node_command,
+            str(BOOK / "tools" / "render_math.cjs"),
+            str(BOOK / "_vendor" / "mathjax"),
+        ]
         self.process = None
         self.known: dict[tuple[str, bool], dict] = {}
 

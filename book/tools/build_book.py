@@ -37,7 +37,9 @@ def inputs(root: Path = ROOT) -> list[Path]:
     for source in SOURCES:
         path = root / source
         candidates = [path] if path.is_file() else path.rglob("*")
-        found += [p for p in candidates if p.is_file() and not IGNORED.intersection(p.relative_to(root).parts)]
+        found += [
+            p for p in candidates if p.is_file() and not IGNORED.intersection(p.relative_to(root).parts)
+        ]
     return sorted(found)
 
 
@@ -61,11 +63,15 @@ def sphinx(work: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as running:
         told = True
         for line in running.stdout:
-            told = told and "The HTML pages are in" not in line  # what follows names a folder that is about to move
+            told = (
+                told and "The HTML pages are in" not in line
+            )  # what follows names a folder that is about to move
             if told:
                 print(line, end="", flush=True)
     if running.returncode:
-        sys.exit(f"\nThe book was not built: see the warnings above. {SITE.relative_to(ROOT)} is as it was before.")
+        sys.exit(
+            f"\nThe book was not built: see the warnings above. {SITE.relative_to(ROOT)} is as it was before."
+        )
 
 
 def replace(old: Path, new: Path) -> None:
@@ -107,7 +113,7 @@ def build() -> None:
         fetch_assets.write(record, current.encode())
     page = SITE.relative_to(ROOT) / "index.html"
     print(f"\nThe book is {'up to date' if fresh else 'built'} ({time.monotonic() - started:.0f} s): {page}")
-    print(f"Open that file in a browser, or serve it:\n  {Path(sys.executable).name} -m http.server -d {page.parent}")
+    print(f"Open that file in a browser, or serve it:\n  python3 -m http.server -d {page.parent}")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main(folder: str, requirements: str, editable: bool) -> None:
     """Install the pinned requirements, the library itself if ``editable``, and leave a stamp for make."""
-    if sys.version_info < (3, 11):
-        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 ...")
+    if sys.version_info < (3, 11):  # noqa: UP036 (this is what tells a reader of the minimum)
+        version = sys.version.split()[0]
+        sys.exit(f"Python 3.11 or newer is needed, this is {version}: make PYTHON=python3.12 ...")
     started = time.monotonic()
     print(f"{folder}: installing {requirements}", flush=True)
     if subprocess.run([sys.executable, "-m", "venv", folder], cwd=ROOT).returncode:

@@ -9,6 +9,7 @@ const mathjax = require(path.resolve(process.argv[2], "node-main.js"));
 const settings = {
   loader: { load: ["input/tex-full", "output/svg"], paths: { mathjax: path.resolve(process.argv[2]) } },
   svg: { fontCache: "local" },
+  tex: { packages: { "[-]": ["noerrors", "noundefined"] } }, // mistakes are to be told, not drawn in red
 };
 
 mathjax.init(settings).then((MathJax) => {
@@ -19,8 +20,8 @@ mathjax.init(settings).then((MathJax) => {
     try {
       const mathml = MathJax.tex2mml(tex, { display });
       const problem = mathml.match(/data-mjx-error="([^"]*)"/);
-      const svg = () => adaptor.innerHTML(MathJax.tex2svg(tex, { display }));
-      answer = problem ? { error: problem[1] } : { svg: svg(), mathml };
+      if (problem) throw new Error(problem[1]);
+      answer = { svg: adaptor.innerHTML(MathJax.tex2svg(tex, { display })), mathml };
     } catch (error) {
       answer = { error: error.message };
     }

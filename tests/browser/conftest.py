@@ -1,7 +1,7 @@
 """A browser, the built book, and a record of all that a page asked for and complained about.
 
-Chromium may be the system's or Playwright's own (CHROMIUM names another). Where there is none, the tests are skipped
-and say what to install; in CI (the variable CI is set) they fail instead.
+Chromium may be the system's or Playwright's own (CHROMIUM names another). Where there is none, the tests are
+skipped and say what to install; in CI (the variable CI is set) they fail instead.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def http_site(site: Path) -> Iterator[str]:
     """Address (without a final slash) of a local server of the built book."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Silent, directory=site)) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(_Silent, directory=site)
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

@@ -1,4 +1,4 @@
-"""Every page of the built book, over HTTP and from the file system: nothing missing, nothing from elsewhere."""
+"""Every page of the built book, over HTTP and from files: nothing missing, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from recording import watch
 MOST_BYTES = 2_500_000  # of a page with all that it loads, compressed; 1.5 million is the aim
 LOOK = """() => ({
   images: [...document.images].map(image => ({
-    source: image.getAttribute("src"), alt: image.getAttribute("alt"), broken: image.complete && !image.naturalWidth })),
+    source: image.getAttribute("src"), alt: image.getAttribute("alt"),
+    broken: image.complete && !image.naturalWidth })),
   waiting: document.querySelectorAll(".book-widget:not([data-ready])").length,
   headings: [...document.querySelectorAll("article h1")].map(heading => heading.textContent),
 })"""
 WIDER_THAN_THE_PAGE = """() => {
   const root = document.documentElement, width = root.clientWidth;
   if (root.scrollWidth <= width) return [];
-  const wide = [...document.querySelectorAll("body *")].filter(node => node.getBoundingClientRect().right > width + 1);
+  const wide = [...document.querySelectorAll("body *")].filter(
+    node => node.getBoundingClientRect().right > width + 1);
   return [`${root.scrollWidth} px`, ...wide.slice(0, 5).map(node => `${node.tagName}.${node.className}`)];
 }"""
 
@@ -70,7 +72,9 @@ def settle(page: Page) -> None:
 
 
 @pytest.fixture(scope="module", params=["http", "file"])
-def visits(request: pytest.FixtureRequest, chromium: Browser, site: Path, http_site: str) -> Iterator[list[Visit]]:
+def visits(
+    request: pytest.FixtureRequest, chromium: Browser, site: Path, http_site: str
+) -> Iterator[list[Visit]]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     found = []
     for name in pages(site):
@@ -109,7 +113,9 @@ def test_every_image_is_there_and_described(visits: list[Visit]) -> None:
     for visit in visits:
         for image in visit.look["images"]:
             alt = (image["alt"] or "").strip()
-            is_file_name = re.fullmatch(r"\S+\.(png|svg|jpe?g|gif|webp)", alt) or alt in (image["source"] or "")
+            is_file_name = re.fullmatch(r"\S+\.(png|svg|jpe?g|gif|webp)", alt) or alt in (
+                image["source"] or ""
+            )
             if not alt or is_file_name or image["broken"]:
                 bad.append((visit.name, image["source"][:80], alt))
     assert bad == []
@@ -121,14 +127,19 @@ def test_no_page_scrolls_sideways_on_a_phone(visits: list[Visit]) -> None:
 
 def test_every_page_has_one_main_heading(visits: list[Visit]) -> None:
     special = {"index.html", "genindex.html", "py-modindex.html", "search.html"}
-    counts = {v.name: v.look["headings"] for v in visits if v.name not in special and len(v.look["headings"]) != 1}
+    counts = {
+        v.name: v.look["headings"] for v in visits if v.name not in special and len(v.look["headings"]) != 1
+    }
     assert counts == {}
 
 
 @pytest.mark.parametrize("visits", ["http"], indirect=True)
 def test_no_page_is_heavier_than_the_budget(visits: list[Visit]) -> None:
     weights = {visit.name: visit.compressed for visit in visits}
-    print(*(f"{size / 1e6:.2f} MB  {name}" for name, size in sorted(weights.items(), key=lambda w: -w[1])), sep="\n")
+    print(
+        *(f"{size / 1e6:.2f} MB  {name}" for name, size in sorted(weights.items(), key=lambda w: -w[1])),
+        sep="\n",
+    )
     assert min(weights.values()) > 0
     assert {name: size for name, size in weights.items() if size > MOST_BYTES} == {}
 
@@ -148,7 +159,7 @@ def test_search_finds_pages(page: Page, site: Path, http_site: str, scheme: str)
 
 CONTRAST = """selector => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-  const linear = channel => (channel /= 255) <= 0.03928 ? channel / 12.92 : ((channel + 0.055) / 1.055) ** 2.4;
+  const linear = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const background = node => {
     for (; node; node = node.parentElement) {
@@ -163,7 +174,8 @@ CONTRAST = """selector => {
              shown: node.getClientRects().length > 0, paper: light(background(node)) };
   });
 }"""
-TEXT = "article h1, article h2, article p, article li, article td, article th, article pre, article dt, article a"
+TAGS = ("h1", "h2", "h3", "p", "li", "td", "th", "pre", "dt", "dd", "a")
+TEXT = ", ".join(f"article {tag}" for tag in TAGS)
 
 
 def faint(page: Page) -> list[dict[str, Any]]:
