@@ -115,6 +115,12 @@ def _as_series(values: Any) -> dict[str, list[float]]:
     return {k: list(v) for k, v in values.items()} if isinstance(values, Mapping) else {"": list(values)}
 
 
+def _short(value: float) -> str:
+    """Three digits, with a prefix where the number is large: 0.125, 1,200, 30 M."""
+    rounded = float(f"{value:.3g}")
+    return EngFormatter(sep="\u2009")(rounded) if abs(rounded) >= 1e4 else f"{rounded:,g}"
+
+
 def _label(ax: Axes, xlabel: str, ylabel: str, title: str | None) -> None:
     for axis, limits in [(ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())]:
         if max(map(abs, limits)) >= 1e4 and not isinstance(axis.get_major_formatter(), FixedFormatter):
@@ -132,7 +138,7 @@ def bars(
     *,
     xlabel: str,
     title: str | None = None,
-    fmt: str = "{:,.3g}",
+    fmt: str = "",
     log: bool = False,
     highlight: Sequence[str] = (),
     ax: Axes | None = None,
@@ -153,7 +159,9 @@ def bars(
         drawn = ax.barh(
             places, row, thick * 0.92, color=PALETTE[i], label=name, edgecolor=PAPER, hatch=HATCHES[i]
         )
-        ax.bar_label(drawn, [fmt.format(value) for value in row], padding=3, fontsize=8.5)
+        ax.bar_label(
+            drawn, [fmt.format(value) if fmt else _short(value) for value in row], padding=3, fontsize=8.5
+        )
         for bar, label in zip(drawn, labels, strict=True):
             if label in highlight:
                 bar.set(facecolor=PALETTE[3], hatch="///")

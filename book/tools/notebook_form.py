@@ -16,7 +16,10 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 MACHINE_DEPENDENT = "nbval-ignore-output"
 RUN_TIME = re.compile(r"(<!-- run-time -->)(.*?)(<!-- /run-time -->)", re.DOTALL)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-KEPT_CELL_METADATA = ("tags", "mystnb", "slideshow")
+KEPT_CELL_METADATA = ("tags", "mystnb", "slideshow", "jupyter", "cellView")
+_ASKS = re.compile(
+    r"^(?:\w+ = )?(?:Predict|Quiz)\(", re.MULTILINE
+)  # a cell whose source gives an answer away
 
 
 def normalise(notebook: Any, stem: str) -> Any:
@@ -28,6 +31,8 @@ def normalise(notebook: Any, stem: str) -> Any:
     for cell in notebook.cells:
         cell.id = _cell_id(cell, seen)
         cell.metadata = {key: cell.metadata[key] for key in KEPT_CELL_METADATA if cell.metadata.get(key)}
+        if cell.cell_type == "code" and _ASKS.search(cell.source):
+            _hide_source(cell)
         if "tags" in cell.metadata:
             cell.metadata["tags"] = sorted(set(cell.metadata["tags"]))
         if cell.cell_type != "code":
@@ -75,6 +80,14 @@ def _joined(outputs: list) -> list:
         else:
             joined.append(output)
     return [_as_node(output) for output in joined]
+
+
+def _hide_source(cell: Any) -> None:
+    """Fold the source: in the book by a tag, in JupyterLab and Colab by metadata."""
+    tags = list(cell.metadata.get("tags", []))
+    if not {"hide-input", "remove-input"} & set(tags):
+        tags.append("hide-input")
+    cell.metadata = {**cell.metadata, "tags": tags, "jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def _copy_description(cell: Any) -> None:
@@ -152,7 +165,7 @@ def time_sentence(seconds: float, gigabytes: float, cores: int) -> str:
     step = 5 if seconds < 60 else 10
     rounded = max(step, step * round(seconds / step))
     duration = f"{rounded} seconds" if rounded < 120 else f"{seconds / 60:.1f} minutes"
-    return f"Runs in about {duration} with {gigabytes:.1f} GB of memory on {cores} CPU cores (measured)."
+    return f"about {duration} and {gigabytes:.1f} GB of memory, as measured on {cores} CPU cores."
 
 
 def set_run_time(notebook: Any, seconds: float, gigabytes: float, cores: int) -> bool:
@@ -168,7 +181,9 @@ def set_run_time(notebook: Any, seconds: float, gigabytes: float, cores: int) ->
 
 
 def _much_the_same(text: str, seconds: float, gigabytes: float, cores: int) -> bool:
-    found = re.search(r"about ([\d.]+) (seconds|minutes) with ([\d.]+) GB of memory on (\d+) CPU", text)
+    found = re.search(
+        r"about ([\d.]+) (seconds|minutes) and ([\d.]+) GB of memory, as measured on (\d+) CPU", text
+    )
     if not found:
         return False
     told = float(found[1]) * (60 if found[2] == "minutes" else 1)

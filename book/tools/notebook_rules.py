@@ -102,7 +102,7 @@ def anatomy_faults(notebook: Any, path: Path) -> list[str]:
     first = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
     if not RUN_TIME.search(first):
         found.append("the first Markdown cell must hold <!-- run-time --> ... <!-- /run-time -->")
-    elif "Runs in" not in RUN_TIME.search(first)[2]:
+    elif "measured on" not in RUN_TIME.search(first)[2]:
         found.append("the run time has not been measured: run run_notebooks.py")
     source = "\n".join(cell.source for cell in code)
     for widget in ("Predict", "Quiz"):

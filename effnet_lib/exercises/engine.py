@@ -235,8 +235,8 @@ class Exercise:
     def _repr_html_(self) -> str:
         return box(
             f"<div><strong>Exercise.</strong> {text_to_html(self.title)}</div>"
-            + toggle("Hint", f'<div style="margin: 6px 0">{text_to_html(self._hint)}</div>')
-            + toggle("Solution", code_to_html(self.source))
+            + toggle("Show a hint", f'<div style="margin: 6px 0">{text_to_html(self._hint)}</div>')
+            + toggle("Show the solution", code_to_html(self.source))
         )
 
 

@@ -17,10 +17,12 @@ Status = Literal["passed", "wrong", "not attempted", "error"]
 
 _SIGNS = {"passed": "✓", "wrong": "✗", "not attempted": "○", "error": "!"}
 _EDGES = {"passed": "#009e73", "wrong": "#d55e00", "not attempted": "#888888", "error": "#cc79a7"}
-_BOX = "border: 1px solid {edge}; border-left: 5px solid {edge}; padding: 8px 14px; margin: 4px 0 8px 0;"
+_LINE = "1px solid rgba(128, 128, 128, 0.45)"
+_EDGED = f"border: {_LINE}; border-left: 5px solid {{edge}}; border-radius: 6px"
+_BOX = f"{_EDGED}; padding: 8px 14px; margin: 4px 0 8px 0"
 _CODE = "background-color: transparent; color: inherit; padding: 0"
 _PRE = (
-    "background-color: transparent; color: inherit; border: 1px solid #888888; padding: 8px 12px;"
+    f"background-color: transparent; color: inherit; border: {_LINE}; padding: 8px 12px;"
     " overflow-x: auto; line-height: 1.45; margin: 8px 0"
 )
 _TOKEN = re.compile(r"(#[^\n]*|\"\"\".*?\"\"\"|\"[^\"\n]*\"|'[^'\n]*'|\b[A-Za-z_]\w*\b)", re.DOTALL)
@@ -57,7 +59,7 @@ def box(content: str, edge: str = "#888888") -> str:
 def toggle(summary: str, content: str) -> str:
     """HTML ``content`` that opens with a click or Enter on ``summary``, without JavaScript."""
     return (
-        '<details style="margin: 6px 0"><summary style="cursor: pointer"><strong>'
+        '<details style="margin: 6px 0"><summary style="cursor: pointer; display: list-item"><strong>'
         f"{html.escape(summary, quote=False)}</strong></summary>{content}</details>"
     )
 
@@ -133,7 +135,7 @@ class Note:
         return f"{self.title}\n\n{self.text}" if self.code else f"{self.title}: {self.text}"
 
     def _repr_html_(self) -> str:
-        title = html.escape(self.title, quote=False)
+        title = text_to_html(self.title)
         if self.code:
             return box(f"<div><strong>{title}</strong></div>{code_to_html(self.text)}")
         return box(f"<strong>{title}.</strong> {text_to_html(self.text)}")

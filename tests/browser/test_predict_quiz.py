@@ -1,4 +1,4 @@
-"""Predict and Quiz in a published page: nothing shows before the guess, answers stay, the keyboard will do."""
+"""Predict and Quiz in a published page: nothing shows before the guess, answers stay, a keyboard will do."""
 
 from __future__ import annotations
 

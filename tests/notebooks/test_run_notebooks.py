@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -85,9 +86,12 @@ def test_a_stored_chapter_is_numbered_described_and_measured(chapter):
     assert code[1].outputs[0].execution_count == 2
     assert code[1].metadata.mystnb.image.alt == "One bar of length one, all alone."
     assert code[4].outputs == [new_output("stream", name="stdout", text="a\nb\n")]
-    assert "Runs in about 5 seconds" in notebook.cells[0].source
-    assert f"on {run_notebooks.cores()} CPU cores" in notebook.cells[0].source
+    assert "about 5 seconds" in notebook.cells[0].source
+    assert f"measured on {run_notebooks.cores()} CPU cores" in notebook.cells[0].source
     assert set(notebook.metadata) == {"kernelspec", "language_info", "widgets"}
+    assert code[2].metadata.tags == ["hide-input"]  # the source of a Predict gives its answer away
+    assert code[2].metadata.jupyter.source_hidden
+    assert "tags" not in code[1].metadata
     assert chapter.stat().st_mode & 0o777 == 0o644
 
 
@@ -153,18 +157,22 @@ def test_names_select_chapters_and_a_wrong_one_is_refused(tmp_path, capsys):
 
 def test_an_interrupt_keeps_what_is_done_and_leaves_the_rest_as_it_was(tmp_path):
     done = write(tmp_path, "01_a", "1 + 1")
-    stopped = write(tmp_path, "02_b", "import time\n\ntime.sleep(60)")
+    started = tmp_path / "started"
+    stopped = write(tmp_path, "02_b", "import time\n\nopen('started', 'w').close()\ntime.sleep(100)")
     before = digest(stopped)
     command = [sys.executable, str(TOOL), "--folder", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job would ignore it
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         assert "01_a" in process.stdout.readline()
-        time.sleep(4)
+        while not started.exists():
+            assert process.poll() is None
+            time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
         assert "1 of 2 chapters are done" in process.stdout.read()
     assert nbformat.read(done, 4).cells[0].outputs
     assert digest(stopped) == before
-    assert sorted(tmp_path.iterdir()) == [done, stopped]
+    assert sorted(tmp_path.iterdir()) == [done, stopped, started]
 
 
 def test_the_address_of_the_repository_reaches_the_colab_cell(tmp_path, monkeypatch):
