@@ -243,10 +243,12 @@ def test_no_notebook_holds_a_stale_copy_of_a_widgets_code(path):
     """After an edit of a widget's JavaScript or CSS, ``make notebooks`` stores the new text."""
     stored = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("widgets", {})
     states = stored.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    stale = set()
     for model in states.values():
         state = model["state"]
-        if not str(state.get("_anywidget_id", "")).startswith("effnet_lib.widgets"):
-            continue
-        current = getattr(widgets, state["_anywidget_id"].rpartition(".")[2])
-        assert state["_esm"] == current._esm, f"{current.__name__}: run make notebooks"
-        assert state["_css"] == current._css, f"{current.__name__}: run make notebooks"
+        module, _, name = str(state.get("_anywidget_id", "")).rpartition(".")
+        if module.startswith("effnet_lib.widgets"):
+            current = getattr(widgets, name)
+            if (state["_esm"], state["_css"]) != (current._esm, current._css):
+                stale.add(name)
+    assert stale == set(), "run make notebooks"

@@ -288,11 +288,27 @@ function toggle(kit, { name, label }) {
 export const more = (label, ...children) =>
   h("details", { class: "efx-more" }, h("summary", {}, label), h("div", { class: "efx-knobs" }, children));
 
-// Redraws inside `node` and gives the focus back to the element with the same data-key.
+// Makes the content of `node` equal to `children`, changing as little as possible: what stays keeps its focus.
 export function redraw(node, children) {
   const key = node.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-  node.replaceChildren(...children);
-  if (key) [...node.querySelectorAll("[data-key]")].find((found) => found.dataset.key === key)?.focus();
+  const next = node.cloneNode(false);
+  next.append(...children);
+  align(node, next);
+  if (key && !node.contains(document.activeElement))
+    [...node.querySelectorAll("[data-key]")].find((found) => found.dataset.key === key)?.focus();
+}
+function align(old, next) {
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const fresh = [...next.childNodes];
+  while (old.childNodes.length > fresh.length) old.lastChild.remove();
+  fresh.forEach((child, i) => {
+    const there = old.childNodes[i];
+    if (!there) old.append(child);
+    else if (there.nodeName !== child.nodeName || there.dataset?.key !== child.dataset?.key) there.replaceWith(child);
+    else if (child.nodeType !== Node.TEXT_NODE) align(there, child);
+    else if (there.data !== child.data) there.data = child.data;
+  });
 }
 
 // ---- the lock -------------------------------------------------------------------------------------------------

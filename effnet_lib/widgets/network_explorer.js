@@ -28,9 +28,10 @@ function describeEnd({ kernel, kind, in_shape: [cin, from], out_shape: [cout, to
 }
 
 function bar(layers, metric, most) {
-  const sums = KIND_ORDER.map((kind) => [kind, total(layers.filter((layer) => kindOf(layer) === kind))[metric]]);
-  return h("div", { class: "efx-track", "aria-hidden": "true" }, sums.filter(([, n]) => n > 0).map(([kind, n]) =>
-    h("span", { class: `efx-${kind}`, style: { width: `${(100 * n) / most}%` } })));
+  const sums = Object.fromEntries(KIND_ORDER.map((kind) => [kind, 0]));
+  for (const layer of layers) sums[kindOf(layer)] += metric === "activation_bytes" ? total([layer])[metric] : layer[metric];
+  return h("div", { class: "efx-track", "aria-hidden": "true" }, KIND_ORDER.filter((kind) => sums[kind] > 0).map((kind) =>
+    h("span", { class: `efx-${kind}`, style: { width: `${((100 * sums[kind]) / most).toFixed(2)}%` } })));
 }
 
 const layerTable = (name, layers) => h("div", { class: "efx-scroll", tabindex: "0", role: "group", "aria-label": `Layers of ${name}` },
@@ -100,7 +101,7 @@ function build(kit) {
     const stages = groups(cost.layers, 2);
     const most = Math.max(...stages.map((stage) => stage[field]));
 
-    stats.replaceChildren(...Object.values(METRICS).map(([name, word, short_]) =>
+    redraw(stats, Object.values(METRICS).map(([name, word, short_]) =>
       h("div", { class: name === field && "efx-current" }, h("dt", {}, word),
         h("dd", {}, datum(cost[name], short_), h("small", {}, ` ${whole(cost[name])}${name === "activation_bytes" ? " B" : ""}`)))));
 

@@ -1,0 +1,112 @@
+"""How soon the explorers answer: slider to new numbers, and opening a page to the first answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER = ROOT / "tests" / "browser"
+sys.path.insert(0, str(BROWSER))
+from widget_pages import start, write_page  # noqa: E402
+
+from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer  # noqa: E402
+
+spec = importlib.util.spec_from_file_location("browser_conftest", BROWSER / "conftest.py")
+pages = importlib.util.module_from_spec(spec)  # how the page tests find and start a browser
+spec.loader.exec_module(pages)
+
+CHAPTERS = sorted(f"notebooks/{path.stem}.html" for path in ROOT.glob("notebooks/*.ipynb"))
+MOVES = """name => {
+  const slider = document.querySelector(`input[type=range][data-name=${name}]`);
+  const root = document.querySelector(".efx");
+  const [low, high] = [Number(slider.min), Number(slider.max)], times = [];
+  for (let i = 0; i < 400; i++) {
+    const before = root.textContent;
+    slider.value = low + (high - low) * ((i * 0.618) % 1);
+    const start = performance.now();
+    slider.dispatchEvent(new Event("input", {bubbles: true}));
+    root.getBoundingClientRect();  // lays the new picture out
+    const took = performance.now() - start;
+    if (root.textContent !== before) times.push(took);
+  }
+  return times.slice(20);
+}"""
+# Moves the first slider until its widget changes; milliseconds since the navigation began.
+ANSWER = """new Promise(done => {
+  const attempt = () => {
+    const slider = document.querySelector(".efx input[type=range]");
+    if (slider) {
+      const root = slider.closest(".efx"), before = root.textContent;
+      slider.value = slider.max;
+      slider.dispatchEvent(new Event("input", {bubbles: true}));
+      if (root.textContent !== before) return done(performance.now());
+    }
+    setTimeout(attempt, 2);
+  };
+  attempt();
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = pages.executable(playwright)
+        if path is None:
+            pytest.skip(pages.INSTALL)
+        chromium = playwright.chromium.launch(executable_path=path, args=pages.OFFLINE)
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize(
+    ("widget", "slider", "opened"),
+    [
+        (LayerExplorer, "channels", ()),
+        (NetworkExplorer, "resolution", ()),
+        (NetworkExplorer, "resolution", ("stages.5", "stages.5.0")),
+        (ScalingExplorer, "phi", ()),
+    ],
+)
+def test_a_slider_gives_new_numbers_within_a_frame(browser, report, widget, slider, opened):
+    page = browser.new_page()
+    start(page, NetworkExplorer("efficientnet_b7") if widget is NetworkExplorer else widget())
+    for key in opened:
+        page.locator(f"button[data-key='{key}']").click()
+    times = sorted(page.evaluate(MOVES, slider))
+    assert len(times) > 100
+    middle, late = median(times), times[int(0.99 * len(times))]
+    what = f"{widget.__name__}{' opened' if opened else ''}: slider to numbers, median and p99"
+    report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
+    page.close()
+
+
+def first_answers(browser: Browser, address: str) -> list[float]:
+    times = []
+    for _ in range(9):
+        page = browser.new_context().new_page()
+        page.goto(address, wait_until="commit")
+        times.append(page.evaluate(ANSWER))
+        page.context.close()
+    return times
+
+
+def test_a_page_of_explorers_answers_soon_after_it_is_opened(browser, report, tmp_path):
+    path = write_page(tmp_path, [LayerExplorer(), NetworkExplorer(), ScalingExplorer()])
+    took = median(first_answers(browser, path.as_uri())) / 1e3
+    report("three explorers alone: first answer", f"{took:.2f} s", "<= 1.5 s", took <= 1.5)
+
+
+@pytest.mark.parametrize("name", ["book/index.html", *CHAPTERS])
+def test_a_page_of_the_book_answers_soon_after_it_is_opened(browser, report, name):
+    path = ROOT / "_build" / "html" / name
+    if not path.is_file():
+        pytest.skip("run make book first")
+    took = median(first_answers(browser, path.as_uri())) / 1e3
+    report(f"{name}: first answer", f"{took:.2f} s", "<= 1.5 s", took <= 1.5)
