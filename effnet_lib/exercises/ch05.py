@@ -55,6 +55,10 @@ def bare_ceiling(depths, multiplier):
     return [math.ceil(depth * multiplier) for depth in depths]
 
 
+def always_one_more(depths, multiplier):
+    return [int(depth * multiplier) + 1 for depth in depths]
+
+
 def one_sum(depths, multiplier):
     return sum(math.ceil(depth * multiplier - 1e-9) for depth in depths)
 
@@ -77,6 +81,7 @@ def one_sum(depths, multiplier):
             "Almost. `25 * 2.2` is 55.00000000000001 in floating point, and its ceiling is 56. "
             "Take off a little, say `1e-9`, before you round up.",
         ),
+        (always_one_more, "A product that is whole already needs no rounding: 3 blocks × 1.0 are 3."),
         (one_sum, "You add the stages up. The depth of every stage is wanted, as a list."),
     ],
     hint="Round every product up with `math.ceil`, and look at what `25 * 2.2` is in Python.",
@@ -97,6 +102,10 @@ def as_if_sizes_were_cut_off(resolution, stride=32):
     return resolution // stride * stride + stride - 1
 
 
+def always_32(resolution, stride=32):
+    return math.ceil(resolution / 32) * 32
+
+
 def always_the_next(resolution, stride=32):
     return (resolution // stride + 1) * stride
 
@@ -114,6 +123,7 @@ def nearest_of_all(resolution, stride=32):
             as_if_sizes_were_cut_off,
             "You halve as if odd sizes were rounded down. They are rounded up: 257 pixels become 129.",
         ),
+        (always_32, "You use 32 whatever `stride` is. A network of total stride 16 has steps of 16 pixels."),
         (always_the_next, "Right between the multiples only. At a multiple the step ends: 224 gives 224."),
         (nearest_of_all, "You take the nearest multiple. It can lie below the image, on another step."),
     ],
@@ -134,6 +144,10 @@ def by_the_square_law(name, macs):
 
 def first_too_large(name, macs):
     return resolution_for_budget(name, macs) + 1
+
+
+def below_the_budget(name, macs):
+    return resolution_for_budget(name, macs - 1)
 
 
 def in_steps_of_32(name, macs):
@@ -162,6 +176,10 @@ def for_flops(name, macs):
             "count with `cost_of`.",
         ),
         (first_too_large, "One pixel too many: that one costs more than the budget."),
+        (
+            below_the_budget,
+            "You ask for less than the budget. A network that costs exactly the budget keeps it.",
+        ),
         (in_steps_of_32, "You look at multiples of 32 only. Early layers step more finely."),
         (for_flops, "You halve the budget, as for FLOPs. Budget and `cost_of` are both in MACs."),
     ],
@@ -257,6 +275,14 @@ def never_above(name, macs):
     return found
 
 
+def first_above(name, macs):
+    arch, found = get_arch(name), {}
+    for knob in ("depth", "width", "resolution"):
+        enough = [i / 10 for i in range(10, 31) if cost_of(scale(arch, **{knob: i / 10})).macs >= macs]
+        found[knob] = min(enough)
+    return found
+
+
 def last_of_equals(name, macs):
     arch, found = get_arch(name), {}
     for knob in ("depth", "width", "resolution"):
@@ -270,6 +296,7 @@ def last_of_equals(name, macs):
     cases=[("efficientnet_lite0", 1e9), ("efficientnet_v2_s", 12e9), ("efficientnet_b0", 500e6)],
     wrong=[
         (by_the_laws, "You trust the laws d, w², r². Rounding moves the cost: build and count."),
+        (first_above, "You take the first that reaches the target. The one before may be closer to it."),
         (never_above, "You stay below the target. The closest is wanted, and it may lie a little above."),
         (last_of_equals, "Several multipliers give the same network. The smallest of them is wanted."),
     ],
