@@ -17,7 +17,9 @@ MACHINE_DEPENDENT = "nbval-ignore-output"
 RUN_TIME = re.compile(r"(<!-- run-time -->)(.*?)(<!-- /run-time -->)", re.DOTALL)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 KEPT_CELL_METADATA = ("tags", "mystnb", "slideshow", "jupyter", "cellView")
-_ASKS = re.compile(
+#: How JupyterLab and Colab are told to fold a cell's source; done where it gives an answer away.
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+_ASKS = re.compile(r"^(?:\w+ = )?(?:Predict|Quiz)\(|\bquestion=|\"question\":", re.MULTILINE)
     r"^(?:\w+ = )?(?:Predict|Quiz)\(", re.MULTILINE
 )  # a cell whose source gives an answer away
 
@@ -32,7 +34,7 @@ def normalise(notebook: Any, stem: str) -> Any:
         cell.id = _cell_id(cell, seen)
         cell.metadata = {key: cell.metadata[key] for key in KEPT_CELL_METADATA if cell.metadata.get(key)}
         if cell.cell_type == "code" and _ASKS.search(cell.source):
-            _hide_source(cell)
+            cell.metadata = {**cell.metadata, **FOLDED}
         if "tags" in cell.metadata:
             cell.metadata["tags"] = sorted(set(cell.metadata["tags"]))
         if cell.cell_type != "code":
@@ -80,14 +82,6 @@ def _joined(outputs: list) -> list:
         else:
             joined.append(output)
     return [_as_node(output) for output in joined]
-
-
-def _hide_source(cell: Any) -> None:
-    """Fold the source: in the book by a tag, in JupyterLab and Colab by metadata."""
-    tags = list(cell.metadata.get("tags", []))
-    if not {"hide-input", "remove-input"} & set(tags):
-        tags.append("hide-input")
-    cell.metadata = {**cell.metadata, "tags": tags, "jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def _copy_description(cell: Any) -> None:

@@ -89,9 +89,8 @@ def test_a_stored_chapter_is_numbered_described_and_measured(chapter):
     assert "about 5 seconds" in notebook.cells[0].source
     assert f"measured on {run_notebooks.cores()} CPU cores" in notebook.cells[0].source
     assert set(notebook.metadata) == {"kernelspec", "language_info", "widgets"}
-    assert code[2].metadata.tags == ["hide-input"]  # the source of a Predict gives its answer away
-    assert code[2].metadata.jupyter.source_hidden
-    assert "tags" not in code[1].metadata
+    assert code[2].metadata.jupyter.source_hidden  # the source of a Predict gives its answer away
+    assert "jupyter" not in code[1].metadata
     assert chapter.stat().st_mode & 0o777 == 0o644
 
 
