@@ -20,8 +20,6 @@ KEPT_CELL_METADATA = ("tags", "mystnb", "slideshow", "jupyter", "cellView")
 #: How JupyterLab and Colab are told to fold a cell's source; done where it gives an answer away.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 _ASKS = re.compile(r"^(?:\w+ = )?(?:Predict|Quiz)\(|\bquestion=|\"question\":", re.MULTILINE)
-    r"^(?:\w+ = )?(?:Predict|Quiz)\(", re.MULTILINE
-)  # a cell whose source gives an answer away
 
 
 def normalise(notebook: Any, stem: str) -> Any:
