@@ -14,6 +14,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
+READING = re.compile(r"[Rr]eading takes about (\d+) minutes")
 WORDS_PER_MINUTE = 130  # of prose, code and outputs taken together: slower than a novel
 RUN_TIME = re.compile(r"<!-- run-time -->(.*?)<!-- /run-time -->", re.DOTALL)
 DURATION = re.compile(r"\b(?:about )?[\d.]+ ?(?:s|seconds?|min|minutes?)\b")
@@ -28,14 +29,9 @@ class Chapter:
     document: str  # path from the repository's root
     title: str
     opening: str
-    words: int
+    reading_minutes: int
     exercises: int
     run_time: str
-
-    @property
-    def reading_minutes(self) -> int:
-        """Minutes for a careful first reading, to the next five."""
-        return max(5, round(self.words / WORDS_PER_MINUTE / 5) * 5)
 
 
 def read_chapter(number: int, path: Path) -> Chapter:
@@ -53,11 +49,16 @@ def read_chapter(number: int, path: Path) -> Chapter:
     paragraphs = [p.strip() for p in RUN_TIME.sub("", first).split("\n\n")]
     opening = next((p for p in paragraphs if re.match(r"[A-Z*_“\"]", p)), "")
     exercises = len(set(EXERCISE.findall("\n".join(code))))
-    words = len(re.findall(r"\w+", " ".join(prose)))
-    return Chapter(
-        number, path.relative_to(ROOT).with_suffix("").as_posix(), title, opening, words, exercises,
-        duration[0] if duration else "",
-    )  # fmt: skip
+    document = path.relative_to(ROOT).with_suffix("").as_posix()
+    minutes = reading_minutes(" ".join(prose))
+    return Chapter(number, document, title, opening, minutes, exercises, duration[0] if duration else "")
+
+
+def reading_minutes(prose: str) -> int:
+    """What the chapter says of a careful first reading; where it says nothing, an estimate to the next five."""
+    said = READING.search(prose)
+    words = len(re.findall(r"\w+", prose))
+    return int(said[1]) if said else max(5, round(words / WORDS_PER_MINUTE / 5) * 5)
 
 
 def chapters(env) -> list[Chapter]:

@@ -77,7 +77,7 @@ def redirect(site: Path, front: str) -> None:
     """Write the page at the top of the site, which opens the title page."""
     (site / "index.html").write_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<title>EfficientNet, built and measured</title>'
+        "<title>EfficientNet, built and measured</title>"
         f'<link rel="icon" href="_static/favicon.svg"><meta http-equiv="refresh" content="0; url={front}">'
         f'</head><body><p><a href="{front}">Open the book</a></p></body></html>\n',
         "utf8",

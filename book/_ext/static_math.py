@@ -1,7 +1,7 @@
 """Formulas are typeset while the book is built: the pages carry drawings, and MathML for screen readers.
 
 MathJax runs once, in Node.js, instead of in every reader's browser; a page with formulas is then some 700 kB
-lighter (compressed) and nothing jumps while it loads. A formula with a mistake is a warning: it stops the build.
+lighter (compressed) and nothing jumps while it loads. A formula with a mistake is a warning: the build fails.
 """
 
 import json

@@ -151,13 +151,13 @@ def test_an_asset_that_lacks_a_file_is_refused(tmp_path: Path, registry) -> None
 @pytest.fixture
 def small_book(tmp_path: Path) -> Path:
     """The machinery of the book around two pages."""
-    for name in ("_config.yml", "book/_ext", "book/_assets", "book/tools", "book/references.bib"):
+    copied = ("_config.yml", "book/_ext", "book/_assets", "book/tools", "book/references.bib", "effnet_lib")
+    for name in copied:
         source, target = ROOT / name, tmp_path / name
         target.parent.mkdir(exist_ok=True)
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source, target, ignore=ignored) if source.is_dir() else shutil.copy(source, target)
     (tmp_path / "book" / "_vendor").symlink_to(ROOT / "book" / "_vendor")
-    (tmp_path / "effnet_lib").symlink_to(ROOT / "effnet_lib")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/more\n")
     (tmp_path / "book" / "index.md").write_text("# Front\n\n[More](more.md), and $x^2$.\n")
     (tmp_path / "book" / "more.md").write_text("# More\n\nText.\n")

@@ -12,6 +12,7 @@ import fetch_assets
 import launch_buttons
 import lean_pages
 import pytest
+import quiet_questions
 import static_math
 
 SOURCE = '''
@@ -135,6 +136,30 @@ def test_a_chapter_tells_its_title_opening_exercises_and_time(tmp_path: Path, mo
     chapter = chapter_list.read_chapter(1, path)
     assert (chapter.title, chapter.opening) == ("The title", "What it is about.")
     assert (chapter.exercises, chapter.run_time, chapter.reading_minutes) == (2, "34 s", 10)
+    assert chapter_list.reading_minutes("Reading takes about 35 minutes, the exercises 20.") == 35
+
+
+def cell(source: str, outputs: int = 0, tags: tuple[str, ...] = ()) -> dict:
+    metadata = {"tags": list(tags)} if tags else {}
+    return {
+        "cell_type": "code",
+        "source": source.splitlines(True),
+        "outputs": [{}] * outputs,
+        "metadata": metadata,
+    }
+
+
+def test_code_that_holds_answers_is_hidden_and_nothing_else() -> None:
+    cells = [
+        cell("from effnet_lib.widgets import Predict\n\nPredict(id='a', answer=3)", 1),
+        cell("ask = dict(question='?', answer=1)"),
+        cell("Quiz(id='q', questions=[ask])", 1, ("wide",)),
+        cell("y = model.predict(x)\nprint(y)", 1),
+        {"cell_type": "markdown", "source": ["Predict(…)"], "metadata": {}},
+    ]
+    hidden = quiet_questions.hide({"cells": cells})["cells"]
+    tags = [one["metadata"].get("tags") for one in hidden]
+    assert tags == [["remove-input"], ["remove-cell"], ["wide", "remove-input"], None, None]
 
 
 @pytest.mark.skipif(not (fetch_assets.VENDOR / "mathjax").is_dir(), reason="needs MathJax: make book")
