@@ -55,7 +55,7 @@ def read_chapter(number: int, path: Path) -> Chapter:
 
 
 def reading_minutes(prose: str) -> int:
-    """What the chapter says of a careful first reading; where it says nothing, an estimate to the next five."""
+    """Minutes that the chapter says a first reading takes; where it says nothing, an estimate."""
     said = READING.search(prose)
     words = len(re.findall(r"\w+", prose))
     return int(said[1]) if said else max(5, round(words / WORDS_PER_MINUTE / 5) * 5)
