@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 IGNORED = {
-    "nbval-ignore-output": "depend on the machine or the clock; assertions in the cell check what the text says",
+    "nbval-ignore-output": "depend on the machine or the clock; assertions check what the text says",
     "nbval-skip": "are not executed",
     "nbval-raises-exception": "must raise",
 }
