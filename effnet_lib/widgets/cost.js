@@ -31,8 +31,11 @@ export function scale(arch, width, depth, resolution) {
   return { ...arch, ...ends, stages, resolution };
 }
 
-export const compoundMultipliers = (phi, alpha, beta, gamma) =>
-  ({ width: snap(beta ** phi), depth: snap(alpha ** phi), resolution: snap(gamma ** phi) });
+export const compoundMultipliers = (phi, alpha, beta, gamma) => ({
+  width: snap(beta ** phi),
+  depth: snap(alpha ** phi),
+  resolution: snap(gamma ** phi),
+});
 
 export function compoundScale(arch, phi, alpha, beta, gamma) {
   const m = compoundMultipliers(phi, alpha, beta, gamma);
@@ -45,22 +48,46 @@ export function compoundScale(arch, phi, alpha, beta, gamma) {
 export function conv(name, kind, cin, cout, kernel, size, stride = 1, groups = 1) {
   const weights = kernel * kernel * (cin / groups) * cout;
   const after = half(size, stride);
-  return { name, kind, kernel, groups, weights, norm: 2 * cout, params: weights + 2 * cout,
-    macs: after * after * weights, in_shape: [cin, size, size], out_shape: [cout, after, after] };
+  return {
+    name,
+    kind,
+    kernel,
+    groups,
+    weights,
+    norm: 2 * cout,
+    params: weights + 2 * cout,
+    macs: after * after * weights,
+    in_shape: [cin, size, size],
+    out_shape: [cout, after, after],
+  };
 }
 
 // A linear layer with bias on one vector.
 export function linear(name, kind, cin, cout) {
-  return { name, kind, kernel: 1, groups: 1, weights: cin * cout + cout, norm: 0, params: cin * cout + cout,
-    macs: cin * cout, in_shape: [cin, 1, 1], out_shape: [cout, 1, 1] };
+  return {
+    name,
+    kind,
+    kernel: 1,
+    groups: 1,
+    weights: cin * cout + cout,
+    norm: 0,
+    params: cin * cout + cout,
+    macs: cin * cout,
+    in_shape: [cin, 1, 1],
+    out_shape: [cout, 1, 1],
+  };
 }
 
 export function blockLayers({ name, block, kernel, stride, expand, in_channels, out_channels, squeeze }, size) {
   const hidden = in_channels * expand;
   const after = half(size, stride);
-  const gates = (channels) => (squeeze
-    ? [linear(`${name}.se.squeeze`, "squeeze", channels, squeeze), linear(`${name}.se.excite`, "excite", squeeze, channels)]
-    : []);
+  const gates = (channels) =>
+    squeeze
+      ? [
+          linear(`${name}.se.squeeze`, "squeeze", channels, squeeze),
+          linear(`${name}.se.excite`, "excite", squeeze, channels),
+        ]
+      : [];
   const project = conv(`${name}.project.conv`, "project", hidden, out_channels, 1, after);
   if (block === "fused") {
     const middle = expand === 1 ? out_channels : hidden;
@@ -68,8 +95,12 @@ export function blockLayers({ name, block, kernel, stride, expand, in_channels, 
     return expand === 1 ? [fused, ...gates(middle)] : [fused, ...gates(middle), project];
   }
   const first = expand === 1 ? [] : [conv(`${name}.expand.conv`, "expand", in_channels, hidden, 1, size)];
-  return [...first, conv(`${name}.depthwise.conv`, "depthwise", hidden, hidden, kernel, size, stride, hidden),
-    ...gates(hidden), project];
+  return [
+    ...first,
+    conv(`${name}.depthwise.conv`, "depthwise", hidden, hidden, kernel, size, stride, hidden),
+    ...gates(hidden),
+    project,
+  ];
 }
 
 export function blocksOf(arch) {
@@ -78,8 +109,16 @@ export function blocksOf(arch) {
   arch.stages.map(stageOf).forEach((stage, i) => {
     for (let j = 0; j < stage.depth; j++) {
       const squeeze = stage.se_ratio ? Math.max(1, Math.floor(channels * stage.se_ratio)) : 0;
-      found.push({ name: `stages.${i}.${j}`, block: stage.block, kernel: stage.kernel, stride: j ? 1 : stage.stride,
-        expand: stage.expand, in_channels: channels, out_channels: stage.channels, squeeze });
+      found.push({
+        name: `stages.${i}.${j}`,
+        block: stage.block,
+        kernel: stage.kernel,
+        stride: j ? 1 : stage.stride,
+        expand: stage.expand,
+        in_channels: channels,
+        out_channels: stage.channels,
+        squeeze,
+      });
       channels = stage.channels;
     }
   });
@@ -92,7 +131,11 @@ export const totalStride = (arch) =>
 // Sums over layers: {params, macs, activation_bytes, exact}.
 export function total(layers) {
   const sum = { params: 0, macs: 0, activation_bytes: 0 };
-  for (const { params, macs, out_shape: [c, height, width] } of layers) {
+  for (const {
+    params,
+    macs,
+    out_shape: [c, height, width],
+  } of layers) {
     sum.params += params;
     sum.macs += macs;
     sum.activation_bytes += 4 * c * height * width;
@@ -129,8 +172,19 @@ export function groups(layers, parts) {
 
 // What a layer is, in five words that all widgets colour alike.
 export const KINDS = {
-  dense: "full convolution", depthwise: "depthwise", pointwise: "pointwise (1×1)", se: "squeeze-and-excitation",
+  dense: "full convolution",
+  depthwise: "depthwise",
+  pointwise: "pointwise (1×1)",
+  se: "squeeze-and-excitation",
   fc: "classifier",
 };
-export const kindOf = (layer) => ({ stem: "dense", fused: "dense", conv: "dense", depthwise: "depthwise", squeeze: "se",
-  excite: "se", classifier: "fc" })[layer.kind] ?? "pointwise";
+export const kindOf = (layer) =>
+  ({
+    stem: "dense",
+    fused: "dense",
+    conv: "dense",
+    depthwise: "depthwise",
+    squeeze: "se",
+    excite: "se",
+    classifier: "fc",
+  })[layer.kind] ?? "pointwise";

@@ -1,6 +1,8 @@
 // A guess first, then the answer. The guess is kept as {question, guess}, guess being the option's text or a number;
 // what does not fit the question as it stands now is forgotten.
-import { answers, h, prose, redraw, datum, short, times, uid, whole, mount } from "./kit.js";
+import { answers } from "./answers.js";
+import { h, prose, redraw, datum, short, times, uid, whole } from "./dom.js";
+import { mount } from "./kit.js";
 
 const SIZES = { "": 1, k: 1e3, thousand: 1e3, m: 1e6, mio: 1e6, million: 1e6, g: 1e9, b: 1e9, billion: 1e9, t: 1e12 };
 

@@ -1,6 +1,8 @@
 // Questions with explained options. What was tried is kept as {tried: {question text: [option texts in order]}}; what
 // does not fit the questions as they stand now is left out.
-import { answers, h, prose, redraw, uid, mount } from "./kit.js";
+import { answers } from "./answers.js";
+import { h, prose, redraw, uid } from "./dom.js";
+import { mount } from "./kit.js";
 
 // The tries that still make sense, a list for each question: indices of options, each once, none after the right one.
 export function usable(kept, questions) {
