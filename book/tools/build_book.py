@@ -9,11 +9,12 @@ falsely.)
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import fetch_assets
@@ -28,6 +29,7 @@ BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "effnet_lib")
 SETTINGS = ("REPOSITORY_URL", "REPOSITORY_BRANCH")  # for the Colab and Binder buttons
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 IGNORED = {"__pycache__", ".ipynb_checkpoints", "_vendor"}
 
 
@@ -53,6 +55,17 @@ def digest(root: Path = ROOT) -> str:
     return state.hexdigest()
 
 
+def relay(lines: Iterable[str]) -> None:
+    """Print what the builder says as it says it, without what helps nobody."""
+    for line in lines:
+        if "The HTML pages are in" in line:  # in a folder that is about to move
+            break
+        if "ParserConfig(" not in line:
+            print(line if sys.stdout.isatty() else COLOUR.sub("", line), end="", flush=True)
+    for _ in lines:
+        pass
+
+
 def sphinx(work: Path) -> None:
     """Run Jupyter Book from scratch; its pages are then in ``work/_build/html``."""
     shutil.rmtree(work, ignore_errors=True)
@@ -60,14 +73,9 @@ def sphinx(work: Path) -> None:
     command = [*jupyter_book, "build", ".", "--path-output", str(work.relative_to(ROOT))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command += ["-W", "-n", "--keep-going"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as running:
-        told = True
-        for line in running.stdout:
-            told = (
-                told and "The HTML pages are in" not in line
-            )  # what follows names a folder that is about to move
-            if told:
-                print(line, end="", flush=True)
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipe) as running:
+        relay(running.stdout)
     if running.returncode:
         sys.exit(
             f"\nThe book was not built: see the warnings above. {SITE.relative_to(ROOT)} is as it was before."
