@@ -91,16 +91,26 @@ export function redraw(node, children) {
   if (key && !node.contains(document.activeElement))
     [...node.querySelectorAll("[data-key]")].find((found) => found.dataset.key === key)?.focus();
 }
+const keyOf = (node) => node.getAttribute?.("data-key");
 function align(old, next) {
-  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
-  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  const fresh = [...next.childNodes];
-  while (old.childNodes.length > fresh.length) old.lastChild.remove();
-  fresh.forEach((child, i) => {
-    const there = old.childNodes[i];
-    if (!there) old.append(child);
-    else if (there.nodeName !== child.nodeName || there.dataset?.key !== child.dataset?.key) there.replaceWith(child);
-    else if (child.nodeType !== Node.TEXT_NODE) align(there, child);
-    else if (there.data !== child.data) there.data = child.data;
-  });
+  for (const name of old.getAttributeNames()) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const name of next.getAttributeNames()) {
+    const value = next.getAttribute(name);
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  let there = old.firstChild;
+  for (let child = next.firstChild; child;) {
+    const [current, after] = [there, child.nextSibling];
+    there = there && there.nextSibling;
+    if (!current) old.append(child);
+    else if (current.nodeName !== child.nodeName || keyOf(current) !== keyOf(child)) current.replaceWith(child);
+    else if (child.nodeType !== Node.TEXT_NODE) align(current, child);
+    else if (current.data !== child.data) current.data = child.data;
+    child = after;
+  }
+  while (there) {
+    const after = there.nextSibling;
+    there.remove();
+    there = after;
+  }
 }
