@@ -101,8 +101,6 @@ def rounded_down(saving, kernel):
 
 
 def never_impossible(saving, kernel):
-    if saving == kernel * kernel:
-        return 0
     return -(-saving * kernel * kernel // (kernel * kernel - saving))
 
 
