@@ -34,7 +34,10 @@ def hidden_beside_input(in_channels, expand, se_ratio=0.25):
             "`in_channels * se_ratio`, before the expansion.",
         ),
         (squeeze_rounded, "The squeeze width is cut off, not rounded: `int(5.5)` is 5."),
-        (squeeze_may_vanish, "With 3 channels a quarter is cut off to 0. At least one channel has to be left."),
+        (
+            squeeze_may_vanish,
+            "With 3 channels a quarter is cut off to 0. At least one channel has to be left.",
+        ),
         (
             hidden_beside_input,
             "The expansion does not add channels to the input, it replaces it: `in_channels * expand` in all.",
@@ -72,7 +75,10 @@ def not_narrower(in_channels, out_channels, stride):
             "Equal channels are not enough: with stride 2 the output has half the height and width, and cannot be added.",
         ),
         (only_stride, "Stride 1 is not enough: 24 channels cannot be added to 40."),
-        (either, "Both have to hold at once. Input and output are added number by number, so *all* of the shape must agree."),
+        (
+            either,
+            "Both have to hold at once. Input and output are added number by number, so *all* of the shape must agree.",
+        ),
         (
             not_narrower,
             "EfficientNet does not pad the input with zero channels to fit a wider output; the channels must be equal.",
@@ -123,19 +129,30 @@ def wide_gate(in_channels, out_channels, kernel, expand, se_ratio=0.25):
     title="Count the parameters of an MBConv block",
     cases=[(16, 24, 3, 6), (32, 16, 3, 1), (80, 112, 5, 6), (192, 320, 3, 6), (24, 24, 3, 4)],
     wrong=[
-        (without_norm, "Each of the three convolutions is followed by a batch norm: a scale and a shift a channel."),
+        (
+            without_norm,
+            "Each of the three convolutions is followed by a batch norm: a scale and a shift a channel.",
+        ),
         (
             without_gate_biases,
             "The two layers of squeeze-and-excitation have no batch norm, so they have biases: `squeeze + hidden`.",
         ),
-        (always_expanding, "With `expand=1` there is nothing to expand: the first 1×1 convolution is left out."),
+        (
+            always_expanding,
+            "With `expand=1` there is nothing to expand: the first 1×1 convolution is left out.",
+        ),
         (full_kernel, "The k×k convolution is depthwise: each of its `hidden` filters sees one channel."),
-        (wide_gate, "The squeeze width is a quarter of the block's *input* channels, not of the hidden ones."),
+        (
+            wide_gate,
+            "The squeeze width is a quarter of the block's *input* channels, not of the hidden ones.",
+        ),
     ],
     hint="Four parts: expand (unless `expand` is 1), depthwise, squeeze-and-excitation, project. Convolutions have "
     "batch norm and no bias, the gate's two layers have biases and no batch norm.",
 )
-def mbconv_params(in_channels: int, out_channels: int, kernel: int, expand: int, se_ratio: float = 0.25) -> int:
+def mbconv_params(
+    in_channels: int, out_channels: int, kernel: int, expand: int, se_ratio: float = 0.25
+) -> int:
     """Trainable parameters of the block, batch norms included."""
     hidden = in_channels * expand
     squeeze = max(1, int(in_channels * se_ratio))
@@ -199,7 +216,10 @@ def pooled_over_batch(x, w1, b1, w2, b2):
     cases=_gate_cases,
     wrong=[
         (without_sigmoid, "A gate lies between 0 and 1: the last step before the product is a sigmoid."),
-        (without_inner_activation, "Between the two matrices stands a SiLU. Without it they are one matrix of low rank."),
+        (
+            without_inner_activation,
+            "Between the two matrices stands a SiLU. Without it they are one matrix of low rank.",
+        ),
         (gate_only, "You return the gates. They still have to multiply the channels of `x`."),
         (gate_added, "A gate scales its channel: multiply `x` by it, do not add it."),
         (
@@ -263,14 +283,20 @@ def drops_the_input_too(x, h, kept, rate, training):
             "In training the branch is there only part of the time, so its mean is `(1 - rate)` times what it is in "
             "evaluation. Divide by the survival probability where it is kept.",
         ),
-        (divided_by_rate, "`rate` is the probability to *drop*. Divide by the probability to survive, `1 - rate`."),
+        (
+            divided_by_rate,
+            "`rate` is the probability to *drop*. Divide by the probability to survive, `1 - rate`.",
+        ),
         (drops_in_evaluation, "In evaluation nothing is dropped and nothing is rescaled."),
         (
             scaled_in_evaluation,
             "The original paper scales at test time. EfficientNet divides in training instead, so that evaluation is "
             "plain `x + h`.",
         ),
-        (drops_the_input_too, "Only the branch `h` is dropped. The input `x` always goes through: a dropped block is the identity."),
+        (
+            drops_the_input_too,
+            "Only the branch `h` is dropped. The input `x` always goes through: a dropped block is the identity.",
+        ),
     ],
     hint="In training the branch is multiplied by `kept / (1 - rate)`, one number an image. Reshape it to (N, 1, 1, 1).",
 )
@@ -302,15 +328,32 @@ def no_limit(times, kernel, stride):
 
 @exercise(
     title="From which width on does fusing cost so many times the MACs?",
-    cases=[(1, 3, 1), (2, 3, 1), (4, 3, 1), (4.75, 3, 1), (5, 3, 1), (6, 3, 1), (1.5, 3, 2), (2, 3, 2), (4, 5, 2), (10, 5, 1)],
+    cases=[
+        (1, 3, 1),
+        (2, 3, 1),
+        (4, 3, 1),
+        (4.75, 3, 1),
+        (5, 3, 1),
+        (6, 3, 1),
+        (1.5, 3, 2),
+        (2, 3, 2),
+        (4, 5, 2),
+        (10, 5, 1),
+    ],
     wrong=[
         (
             as_if_stride_one,
             "With stride 2 the expansion of MBConv still runs on the *input's* positions, `stride**2` times as many as "
             "the output has. The fused convolution runs on the output's.",
         ),
-        (fused_without_projection, "A Fused-MBConv block still ends in a 1×1 projection, with as many MACs as MBConv's."),
-        (mbconv_without_depthwise, "MBConv's depthwise convolution costs `kernel**2` a hidden channel; count it too."),
+        (
+            fused_without_projection,
+            "A Fused-MBConv block still ends in a 1×1 projection, with as many MACs as MBConv's.",
+        ),
+        (
+            mbconv_without_depthwise,
+            "MBConv's depthwise convolution costs `kernel**2` a hidden channel; count it too.",
+        ),
         (
             no_limit,
             "The ratio grows towards a limit, `(kernel**2 + 1) / (stride**2 + 1)`, and never gets above it. Where `times` "
