@@ -78,7 +78,7 @@ def redirect(site: Path, front: str) -> None:
     (site / "index.html").write_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<title>EfficientNet, built and measured</title>"
-        f'<link rel="icon" href="_static/favicon.svg"><meta http-equiv="refresh" content="0; url={front}">'
+        f'<link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url={front}">'
         f'</head><body><p><a href="{front}">Open the book</a></p></body></html>\n',
         "utf8",
     )
@@ -105,7 +105,15 @@ def make_lean(app, exception) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def plain_results(app, pagename, templatename, context, doctree) -> None:
+    """In a page opened from a file, a search cannot fetch the found pages for a summary: show titles alone."""
+    if pagename == "search":
+        body = "if (location.protocol === 'file:') DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"
+        app.add_js_file(None, body=body)
+
+
 def setup(app):
     app.add_css_file(SHEET)
+    app.connect("html-page-context", plain_results)
     app.connect("build-finished", make_lean, priority=900)
     return {"parallel_read_safe": True}

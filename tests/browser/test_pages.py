@@ -174,7 +174,7 @@ CONTRAST = """selector => {
              shown: node.getClientRects().length > 0, paper: light(background(node)) };
   });
 }"""
-TAGS = ("h1", "h2", "h3", "p", "li", "td", "th", "pre", "dt", "dd", "a")
+TAGS = ("h1", "h2", "h3", "p", "li", "td", "th", "pre", "pre span", "dt", "dd", "a", ".book-widget label")
 TEXT = ", ".join(f"article {tag}" for tag in TAGS)
 
 
@@ -213,8 +213,12 @@ def test_a_printed_page_is_dark_on_white_and_holds_the_text_alone(
         page.goto(f"{http_site}/{name}")
         settle(page)
         assert faint(page) == [], name
-        assert page.evaluate(CONTRAST, "article h1")[0]["paper"] > 0.9
-        assert page.evaluate(CONTRAST, "article p")[0]["shown"]
+        for part in ("article h1", "article p"):
+            seen = page.evaluate(CONTRAST, part)[0]
+            assert seen["shown"], (name, part)
+            assert seen["paper"] > 0.9, (name, part)
+        boxes = page.evaluate(CONTRAST, "article pre, article .book-widget label, article td")
+        assert all(box["paper"] > 0.8 for box in boxes), name
         for gone in (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer"):
             assert not page.locator(gone).is_visible(), (name, gone)
 
