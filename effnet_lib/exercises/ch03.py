@@ -192,6 +192,11 @@ def without_inner_activation(x, w1, b1, w2, b2):
     return x * gate[:, :, None, None]
 
 
+def relu_inside(x, w1, b1, w2, b2):
+    gate = ((x.mean((2, 3)) @ w1.T + b1).relu() @ w2.T + b2).sigmoid()
+    return x * gate[:, :, None, None]
+
+
 def gate_only(x, w1, b1, w2, b2):
     import torch.nn.functional as F
 
@@ -220,6 +225,7 @@ def pooled_over_batch(x, w1, b1, w2, b2):
             without_inner_activation,
             "Between the two matrices stands a SiLU. Without it they are one matrix of low rank.",
         ),
+        (relu_inside, "Hu et al. have a ReLU inside the gate; EfficientNet has SiLU there, as everywhere in the block."),
         (gate_only, "You return the gates. They still have to multiply the channels of `x`."),
         (gate_added, "A gate scales its channel: multiply `x` by it, do not add it."),
         (
