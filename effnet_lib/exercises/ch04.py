@@ -114,7 +114,7 @@ def end_parameters(channels: int, head: int, classes: int) -> tuple[int, int]:
 
 
 def reaching_the_last_rate(last, blocks):
-    return [last * i / max(1, blocks - 1) for i in range(blocks)]
+    return [last * i / (blocks - 1) for i in range(blocks)]
 
 
 def counting_from_one(last, blocks):
@@ -131,7 +131,7 @@ def probabilities_of_survival(last, blocks):
 
 @exercise(
     title="The schedule of stochastic depth",
-    cases=[(0.2, 16), (0.3, 4), (0.2, 1)],
+    cases=[(0.2, 16), (0.3, 4), (0.5, 2)],
     wrong=[
         (
             reaching_the_last_rate,
@@ -373,13 +373,13 @@ def _agree(got, expected):
         ),
         (
             counting_parameters,
-            "You hold the number of parameters to the budget. The budget is in MACs: "
-            "compare `cost_of(arch).macs`.",
+            "It costs more than the budget. If you held the number of parameters to it: the budget is in MACs, "
+            "so compare `cost_of(arch).macs`.",
         ),
         (
             counting_at_224_pixels,
-            "You count the MACs at 224 pixels, 49 times the area. Count them at 32, the network's "
-            "own resolution.",
+            "It may cost up to twice as much as it does. If you counted the MACs at 224 pixels: that is 49 times "
+            "the area of 32, the network's own resolution. Otherwise take a larger width.",
         ),
         (for_a_thousand_classes, "Your network still has the 1000 classes of ImageNet; ten are wanted."),
     ],
