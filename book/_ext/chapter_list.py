@@ -23,7 +23,7 @@ EXERCISE = re.compile(r"^ch\d\d\.\w+$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the lists need to know of one notebook."""
+    """What the lists need to know of one notebook; ``opening`` is its first two sentences."""
 
     number: int
     document: str  # path from the repository's root
@@ -48,6 +48,7 @@ def read_chapter(number: int, path: Path) -> Chapter:
     duration = DURATION.search(run_time[1]) if run_time else None
     paragraphs = [p.strip() for p in RUN_TIME.sub("", first).split("\n\n")]
     opening = next((p for p in paragraphs if re.match(r"[A-Z*_“\"]", p)), "")
+    opening = " ".join(re.split(r"(?<=[.!?]) +", " ".join(opening.split()))[:2])
     exercises = len(set(EXERCISE.findall("\n".join(code))))
     document = path.relative_to(ROOT).with_suffix("").as_posix()
     minutes = reading_minutes(" ".join(prose))
