@@ -30,7 +30,7 @@ SITE = BUILD / "html"
 SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "effnet_lib")
 SETTINGS = ("REPOSITORY_URL", "REPOSITORY_BRANCH")  # for the Colab and Binder buttons
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-IGNORED = {"__pycache__", ".ipynb_checkpoints", "_vendor"}
+IGNORED = {"__pycache__", ".ipynb_checkpoints", "_vendor", "_vendor.partial"}
 
 
 def inputs(root: Path = ROOT) -> list[Path]:
@@ -111,7 +111,10 @@ def build() -> None:
     fresh = SITE.is_dir() and record.is_file() and record.read_text() == current
     if not fresh:
         print("book: browser assets", flush=True)
-        fetch_assets.fetch()
+        try:
+            fetch_assets.fetch()
+        except (RuntimeError, ValueError) as error:
+            sys.exit(f"\nThe book was not built: {error}")
         print("book: pages (every warning is an error)", flush=True)
         work = BUILD / "work"
         sphinx(work)

@@ -64,12 +64,15 @@ def tarball(package: str, expected: str) -> bytes:
 
     Raises
     ------
+    RuntimeError
+        If nothing arrived.
     ValueError
         If what arrived is not what was pinned.
     """
     with tempfile.TemporaryDirectory() as folder:
-        pack = [*npm(), "pack", package, "--silent", "--pack-destination", folder]
-        subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
+        pack = [*npm(), "pack", package, "--loglevel=error", "--pack-destination", folder]
+        if subprocess.run(pack, stdout=subprocess.DEVNULL).returncode:
+            raise RuntimeError(f"npm could not fetch {package}; does this machine reach a package registry?")
         (path,) = Path(folder).glob("*.tgz")
         data = path.read_bytes()
     if (got := integrity(data)) != expected:
@@ -99,11 +102,14 @@ def fetch(lock: Path = LOCK, vendor: Path = VENDOR) -> None:
     wanted = lock.read_text("utf8")
     if stamp.is_file() and stamp.read_text("utf8") == wanted:
         return
-    shutil.rmtree(vendor, ignore_errors=True)
+    fresh = vendor.with_name(vendor.name + ".partial")
+    shutil.rmtree(fresh, ignore_errors=True)
     for package, pin in json.loads(wanted).items():
         print(f"  fetching {package}", flush=True)
-        unpack(package, tarball(package, pin["integrity"]), pin["files"], vendor)
-    write(stamp, wanted.encode())
+        unpack(package, tarball(package, pin["integrity"]), pin["files"], fresh)
+    write(fresh / stamp.name, wanted.encode())
+    shutil.rmtree(vendor, ignore_errors=True)
+    os.replace(fresh, vendor)
 
 
 if __name__ == "__main__":

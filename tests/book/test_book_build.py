@@ -139,6 +139,19 @@ def test_an_asset_that_is_not_what_was_pinned_is_refused(tmp_path: Path, registr
     assert not (tmp_path / "vendor" / "a.js").exists()
 
 
+def test_a_fetch_that_fails_leaves_what_was_there(tmp_path: Path, registry, monkeypatch) -> None:
+    data = packed({"package/a.js": b"a"})
+    registry(data)
+    where = lock(tmp_path, fetch_assets.integrity(data), {"package/a.js": "a.js"})
+    fetch_assets.fetch(where, tmp_path / "vendor")
+    failure = subprocess.CompletedProcess([], 1)
+    monkeypatch.setattr(fetch_assets.subprocess, "run", lambda *args, **options: failure)
+    where = lock(tmp_path, fetch_assets.integrity(data), {"package/a.js": "b.js"})
+    with pytest.raises(RuntimeError, match=r"npm could not fetch thing@1\.0\.0"):
+        fetch_assets.fetch(where, tmp_path / "vendor")
+    assert (tmp_path / "vendor" / "a.js").read_bytes() == b"a"
+
+
 def test_an_asset_that_lacks_a_file_is_refused(tmp_path: Path, registry) -> None:
     data = packed({"package/a.js": b"a"})
     registry(data)
