@@ -40,7 +40,8 @@ _HOME = {
     "load_torchvision_weights": "model",
 }
 _MODULES = (
-    "arch", "scaling", "families", "cost", "blocks", "model", "measure", "figures", "exercises", "widgets",
+    "arch", "scaling", "families", "small", "cost", "blocks", "model", "measure", "data", "train", "trained",
+    "results", "experiments", "figures", "exercises", "widgets",
 )  # fmt: skip
 
 __all__ = sorted([*_HOME, *_MODULES])

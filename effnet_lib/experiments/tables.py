@@ -1,0 +1,108 @@
+"""From a journal to a table with its provenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from effnet_lib import results
+from effnet_lib.arch import ArchSpec
+from effnet_lib.cost import cost_of
+from effnet_lib.experiments.journal import Journal
+from effnet_lib.measure import latency
+from effnet_lib.model import EfficientNet
+from effnet_lib.train.checkpoint import write_atomically
+
+
+def hardware() -> str:
+    """The processor and the number of cores, and the GPU if there is one."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        models = [
+            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        name = models[0] if models else name
+    elif platform.system() == "Darwin":
+        asked = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True)
+        name = asked.stdout.strip() or name
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{name}, {os.cpu_count()} cores{gpu}"
+
+
+def provenance(command: str, seeds: Iterable[int]) -> dict[str, Any]:
+    """What a reader needs to make the table again."""
+    packages = ("torch", "numpy", "pillow", "matplotlib")
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": hardware(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+        "seeds": sorted(seeds),
+    }
+
+
+def measured_latency(arch: ArchSpec, seconds: float = 1.0) -> dict[str, Any]:
+    """Seconds of one forward pass of one image, on one CPU thread and on the GPU if there is one."""
+    model = EfficientNet(arch).eval()
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    found = {}
+    for device in devices:
+        took = latency(model.to(device), batch=1, threads=1, seconds=seconds)
+        found[device] = {
+            "median": round(took.median, 7), "low": round(took.low, 7), "high": round(took.high, 7),
+            "threads": took.threads, "batch": took.batch,
+            "device": hardware() if device == "cpu" else took.device,
+        }  # fmt: skip
+    return found
+
+
+def row_of(
+    name: str, family: str, arch: ArchSpec, jobs: Iterable[Mapping[str, Any]], journal: Journal, **more: Any
+) -> dict[str, Any]:
+    """A row with those of ``jobs`` that are in the journal."""
+    cost = cost_of(arch)
+    return {
+        "name": name, "family": family, **more, "arch": arch.to_dict(), "params": cost.params,
+        "macs": cost.macs, "peak_bytes": cost.peak_bytes, "latency": None,
+        "runs": [journal[job] for job in jobs if job in journal],
+    }  # fmt: skip
+
+
+def write(
+    table: str, title: str, command: str, setting: Mapping[str, Any], rows: list[dict[str, Any]],
+    measure: bool = False, folder: Path = results.FOLDER,
+) -> Path:  # fmt: skip
+    """Write ``<table>.json``, replacing the old one whole.
+
+    Rows without a finished run are left out. Latencies are measured if ``measure``; otherwise they are
+    carried over from the file that is there, for rows whose network is the same.
+    """
+    rows = [row for row in rows if row["runs"]]
+    path = folder / f"{table}.json"
+    old = {}
+    if path.is_file():
+        old = {row["name"]: row for row in json.loads(path.read_text())["rows"]}
+    for row in rows:
+        if measure:
+            row["latency"] = measured_latency(ArchSpec.from_dict(row["arch"]))
+        elif row["name"] in old and old[row["name"]]["arch"] == json.loads(json.dumps(row["arch"])):
+            row["latency"] = old[row["name"]]["latency"]
+    seeds = {run["seed"] for row in rows for run in row["runs"]}
+    content = {
+        "table": table, "title": title, "made_by": provenance(command, seeds), "setting": dict(setting),
+        "rows": rows,
+    }  # fmt: skip
+    lines = json.dumps(content | {"rows": []}, indent=1)[: -len("[]\n}")]
+    body = lines + "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
+    write_atomically(path, lambda file: file.write(body.encode()))
+    return path
