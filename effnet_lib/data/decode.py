@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def _eight_bits(image: Image, name: str) -> Image:
-    """A grey picture of 16 bits, brought to 8."""
+def _rgb(image: Image) -> Image:
     from PIL import Image
 
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"{name} must hold at most 16 bits a pixel, got {values.min()} to {values.max()}")
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"its pixels must have at most 16 bits, got {values.min()} to {values.max()}")
+        image = Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("its pixels must be whole numbers, got floating point")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
 
 
 def rgb_picture(content: bytes, name: str) -> Image:
@@ -41,27 +47,19 @@ def rgb_picture(content: bytes, name: str) -> Image:
     ValueError
         If it is no picture, is damaged or cut short, or has pixels of floating point; the message names it.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         image = Image.open(io.BytesIO(content))
         image.load()
-        image = ImageOps.exif_transpose(image)
+        return _rgb(ImageOps.exif_transpose(image))
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise many kinds for a foreign or damaged file
-        reason = "it is empty" if not content else f"it is damaged, cut short or no picture ({error})"
+    except UnidentifiedImageError as error:  # its text is the address of a buffer
+        reason = "it is no picture" if content else "it is empty"
         raise ValueError(f"{name} could not be read as a picture: {reason}") from error
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        image = _eight_bits(image, name)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    if image.mode in ("F", "LAB"):
-        raise ValueError(
-            f"{name} must be grey or in colours of 8 or 16 bits, got Pillow's mode {image.mode!r}"
-        )
-    return image.convert("RGB")
+    except Exception as error:  # Pillow's plugins raise many kinds for a damaged file
+        raise ValueError(f"{name} could not be read as a picture: {error}") from error
 
 
 def decoded(content: bytes, name: str) -> Tensor:

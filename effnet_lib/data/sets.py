@@ -164,7 +164,7 @@ def resized(images: Tensor, resolution: int) -> Tensor:
 def _shares(available: Tensor, size: int | float) -> Tensor:
     """Images to take of every class: a fraction of each, or ``size`` in all by largest remainders."""
     if isinstance(size, float):
-        return (available * size).round().long().clamp(min=1)
+        return (available.double() * size).round().long().clamp(min=1)
     quotas = available.double() * size / max(1, int(available.sum()))
     taken = quotas.long()
     largest = (quotas - taken).argsort(descending=True, stable=True)[: size - int(taken.sum())]
