@@ -159,7 +159,7 @@ def folder_data(
 ) -> ImageData:  # fmt: skip
     """Pictures in ImageNet's layout: ``root/train/<class>/*.jpg``.
 
-    ``root/validation`` (or ``val``) and ``root/test`` hold the other splits, with the same class folders. A
+    ``root/validation`` (or ``val``, ``valid``) and ``root/test`` hold the other splits, with the same class folders. A
     split that is missing is taken from the pictures in ``train``, stratified, the same for the same seed and
     files. Classes are in the order of their folders' names. Pictures are decoded when they are used.
 

@@ -299,7 +299,7 @@ def test_a_damaged_zip_is_named(tmp_path):
 
 def test_validation_that_leaves_nothing_to_train_on_is_refused(tmp_path):
     write_folder(tmp_path)
-    with pytest.raises(ValueError, match="validation must be from 1 to 39, .* got 5000"):
+    with pytest.raises(ValueError, match=r"validation must be from 1 to 39, .* got 5000"):
         cifar10_data(tmp_path)
 
 
@@ -340,7 +340,7 @@ def test_missing_fashion_mnist_names_the_file_and_what_to_do_and_asks_no_network
 
 
 def test_a_failed_download_of_fashion_mnist_is_named(tmp_path, offline):
-    with pytest.raises(OSError, match="Fashion-MNIST could not be downloaded into .*FashionMNIST/raw"):
+    with pytest.raises(OSError, match=r"Fashion-MNIST could not be downloaded into .*FashionMNIST/raw"):
         fashion_mnist_data(tmp_path, download=True)
     assert len(offline) >= 1
 
