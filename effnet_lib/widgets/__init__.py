@@ -8,6 +8,7 @@ _HOMES = {
     "LayerExplorer": "layer_explorer",
     "NetworkExplorer": "network_explorer",
     "ScalingExplorer": "scaling_explorer",
+    "TradeoffExplorer": "tradeoff_explorer",
     "Predict": "predict",
     "Quiz": "quiz",
 }
