@@ -411,3 +411,12 @@ def test_the_engine_loads_no_torch():
 def test_exercises_are_what_the_modules_export():
     assert isinstance(rounded, Exercise)
     assert rounded.__doc__ == rounded.reference.__doc__
+
+
+def test_text_becomes_html_with_code_emphasis_and_paragraphs_and_nothing_else():
+    from effnet_lib.exercises.verdict import text_to_html
+
+    assert text_to_html("its *input* channels") == "its <em>input</em> channels"
+    assert text_to_html("`a *b* c`").endswith(">a *b* c</code>")
+    assert text_to_html("2*3*4 and a * b * c") == "2*3*4 and a * b * c"
+    assert text_to_html("<b>\n\nx") == "&lt;b&gt;<br><br>x"

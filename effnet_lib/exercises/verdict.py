@@ -29,9 +29,14 @@ _TOKEN = re.compile(r"(#[^\n]*|\"\"\".*?\"\"\"|\"[^\"\n]*\"|'[^'\n]*'|\b[A-Za-z_
 
 
 def text_to_html(text: str) -> str:
-    """Escape ``text``; `` `backticks` `` become code and an empty line starts a paragraph."""
-    escaped = html.escape(text, quote=False)
-    escaped = re.sub(r"`([^`\n]+)`", rf'<code style="{_CODE}">\1</code>', escaped)
+    """Escape ``text``; `` `backticks` `` become code, ``*asterisks*`` emphasis, an empty line a paragraph."""
+    pieces = re.split(r"(`[^`\n]+`)", html.escape(text, quote=False))
+    for i, piece in enumerate(pieces):
+        if i % 2:
+            pieces[i] = f'<code style="{_CODE}">{piece[1:-1]}</code>'
+        else:
+            pieces[i] = re.sub(r"(?<![\w*])\*(\w[^*\n]*)\*(?![\w*])", r"<em>\1</em>", piece)
+    escaped = "".join(pieces)
     return escaped.replace("\n\n", "<br><br>").replace("\n", "<br>")
 
 
