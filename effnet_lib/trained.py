@@ -14,7 +14,7 @@ GLYPH_NET = Path(__file__).parent / "results" / "glyph_net.safetensors"
 def load_glyph_net(path: str | Path = GLYPH_NET) -> EfficientNet:
     """The network of ``python -m effnet_lib.experiments.glyph_net``, in evaluation mode.
 
-    It names drawn letters (``glyph_data(32)``, 40 classes) from float (N, 3, 32, 32), normalised by the
+    It names drawn letters (``glyph_data(32, difficulty="hard")``, 40 classes) from float (N, 3, 32, 32), normalised by the
     channel means and deviations in ``normalisation()``. What it was trained on, how well it does and what it
     must not be used for stands in its model card, ``effnet_lib/results/glyph_net.md``.
 

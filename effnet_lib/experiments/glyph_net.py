@@ -16,7 +16,7 @@ from safetensors.torch import save as to_bytes
 
 from effnet_lib.arch import ArchSpec
 from effnet_lib.cost import cost_of
-from effnet_lib.data.glyphs import glyph_data
+from effnet_lib.data.glyphs import DIFFICULTIES, glyph_data
 from effnet_lib.experiments.tables import provenance
 from effnet_lib.model import EfficientNet
 from effnet_lib.scaling import scale
@@ -27,7 +27,7 @@ from effnet_lib.trained import GLYPH_NET
 
 COMMAND = "python -m effnet_lib.experiments.glyph_net"
 RECIPE = RECIPES["small"].replace(epochs=24, lr=1.2e-2)
-IMAGES = {"train": 12000, "validation": 2000, "test": 4000}
+DATA = {"train": 12000, "validation": 2000, "test": 4000, "difficulty": "hard"}
 
 
 def glyph_net_arch() -> ArchSpec:
@@ -45,7 +45,8 @@ def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any],
 
     mistakes = "; ".join(f"{a} taken for {b} ({n} times)" for a, b, n in test.confused(4)) or "none"
     versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
-    sizes = ", ".join(f"{split}={n}" for split, n in IMAGES.items())
+    level = DIFFICULTIES[DATA["difficulty"]]
+    drawn = ", ".join(f"{name}={value!r}" for name, value in DATA.items())
     text = f"""
         # glyph_net
 
@@ -62,7 +63,7 @@ def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any],
         | test accuracy, used once | {percent(test)} |
         | expected calibration error, test | {100 * test.calibration_error:.2f} % |
 
-        **Data.** `glyph_data({arch.resolution}, {sizes})`, difficulty "easy":
+        **Data.** `glyph_data({arch.resolution}, {drawn})`:
         drawn from fonts that matplotlib ships, on coloured noise. No photograph, no person's data.
 
         **Training.** `{made["command"]}`, seed {made["seeds"][0]}:
@@ -74,9 +75,10 @@ def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any],
 
         **Mistakes.** Most frequent on the test split: {mistakes}.
 
-        **Not for** reading text. It has seen single light letters of ten fonts, 45 to 90 % as large as the
-        picture; dark letters, handwriting, other fonts, smaller letters and letters that are none of the 20
-        are outside what it was trained on, and it will name one of its classes all the same.
+        **Not for** reading text. It has seen single light letters of ten fonts, {100 * level.smallest:.0f} to
+        {100 * level.largest:.0f} % as large as the picture; dark letters, handwriting, other fonts, smaller
+        letters and letters that are none of the 20 are outside what it was trained on, and it will name
+        one of its classes all the same.
 
         Licence: that of the code.
     """
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     arch = glyph_net_arch()
-    data = glyph_data(arch.resolution, **IMAGES)
+    data = glyph_data(arch.resolution, **DATA)
     torch.manual_seed(args.seed)
     model = EfficientNet(arch)
     fit(model, data, RECIPE, seed=args.seed, device="cpu", checkpoint=args.checkpoint, progress=True)

@@ -39,7 +39,7 @@ def _glyphs(resolution: int, train: int, validation: int, test: int, difficulty:
     )
 
 
-@functools.lru_cache(2)
+@functools.lru_cache(8)
 def _cifar10(resolution: int, train: int, validation: int) -> ImageData:
     from effnet_lib.data.sources import cifar10_data
 
