@@ -40,8 +40,8 @@ _HOME = {
     "load_torchvision_weights": "model",
 }
 _MODULES = (
-    "arch", "scaling", "families", "small", "cost", "blocks", "model", "measure", "data", "train", "trained",
-    "results", "experiments", "figures", "exercises", "widgets",
+    "arch", "scaling", "families", "small", "cost", "blocks", "model", "measure", "data", "train", "search",
+    "trained", "results", "experiments", "figures", "exercises", "widgets",
 )  # fmt: skip
 
 __all__ = sorted([*_HOME, *_MODULES])
