@@ -67,7 +67,7 @@ function build(kit) {
   );
   kit.on(back, "click", () => {
     kit.set({ selected: "" });
-    kit.root.querySelector("input[type=radio]:checked")?.focus();
+    kit.root.querySelector(".efx-point:checked")?.focus();
   });
 
   let width = 0;

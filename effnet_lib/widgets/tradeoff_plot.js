@@ -84,7 +84,9 @@ export function backdrop(box, families, ylabel) {
     text(2, 12, ylabel),
   );
   const points = shown.map((row) => [row[axis], row.test[0]]);
-  const front = paretoFront(points).map((i) => points[i]);
+  const order = paretoFront(points);
+  const front = order.map((i) => points[i]);
+  box.front = new Set(order.map((i) => shown[i].name));
   const steps =
     front.map(([cost, share], i) => `${i ? "H" : "M"}${x(cost)}${i ? "V" : ","}${y(share)}`).join("") + `H${right}`;
   const spots = [...box.spots.values()];
@@ -140,7 +142,7 @@ export function foreground(box, families, budget, best, chosen) {
   if (!box.measured)
     for (const { row, px, py } of box.spots.values()) {
       if (row.name === best?.name) continue;
-      const below = row.label.startsWith("Lite");
+      const below = !box.front.has(row.name);
       shapes.push(text(px + (below ? 8 : -8), py + (below ? 14 : -7), row.label, below ? "start" : "end", "efx-name"));
     }
   const ring = (name, spot, r) => s("circle", { class: name, cx: spot.px, cy: spot.py, r });

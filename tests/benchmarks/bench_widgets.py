@@ -16,7 +16,7 @@ BROWSER = ROOT / "tests" / "browser"
 sys.path.insert(0, str(BROWSER))
 from widget_pages import start, write_page  # noqa: E402
 
-from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer  # noqa: E402
+from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer, TradeoffExplorer  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("browser_conftest", BROWSER / "conftest.py")
 pages = importlib.util.module_from_spec(spec)  # how the page tests find and start a browser
@@ -72,6 +72,7 @@ def browser() -> Iterator[Browser]:
         (NetworkExplorer, "resolution", ()),
         (NetworkExplorer, "resolution", ("stages.5", "stages.5.0")),
         (ScalingExplorer, "phi", ()),
+        (TradeoffExplorer, "budget", ()),
     ],
 )
 def test_a_slider_gives_new_numbers_within_a_frame(browser, report, widget, slider, opened):
