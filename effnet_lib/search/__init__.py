@@ -1,9 +1,20 @@
-"""Architecture search: spaces, objectives, and strategies that ask for a network and are told its value."""
+"""Architecture search: spaces, objectives, and strategies that ask for a network and are told its value.
 
+>>> strategy = RegularizedEvolution(tabular_space(), seed=0)
+>>> genotype = strategy.ask()
+>>> strategy.tell(genotype, 0.85)
+"""
+
+from effnet_lib.search.evolution import RegularizedEvolution
+from effnet_lib.search.nsga import NSGA2
 from effnet_lib.search.objective import HARD, SOFT, constrained, hypervolume, mnasnet_reward, pareto_front
+from effnet_lib.search.policy_gradient import PPO, Reinforce
+from effnet_lib.search.random_search import RandomSearch
 from effnet_lib.search.space import Dimension, SearchSpace, mnasnet_space, tabular_space
+from effnet_lib.search.strategy import Strategy
 
 __all__ = [
-    "HARD", "SOFT", "Dimension", "SearchSpace", "constrained", "hypervolume", "mnasnet_reward", "mnasnet_space",
+    "HARD", "NSGA2", "PPO", "SOFT", "Dimension", "RandomSearch", "RegularizedEvolution", "Reinforce",
+    "SearchSpace", "Strategy", "constrained", "hypervolume", "mnasnet_reward", "mnasnet_space",
     "pareto_front", "tabular_space",
 ]  # fmt: skip
