@@ -18,6 +18,7 @@ from effnet_lib import results
 from effnet_lib.arch import ArchSpec
 from effnet_lib.cost import cost_of
 from effnet_lib.experiments.journal import Journal
+from effnet_lib.experiments.runs import altered
 from effnet_lib.measure import latency
 from effnet_lib.model import EfficientNet
 from effnet_lib.train.checkpoint import write_atomically
@@ -51,9 +52,12 @@ def provenance(command: str, seeds: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def measured_latency(arch: ArchSpec, seconds: float = 1.0) -> dict[str, Any]:
-    """Seconds of one forward pass of one image, on one CPU thread and on the GPU if there is one."""
-    model = EfficientNet(arch).eval()
+def measured_latency(arch: ArchSpec, change: str | None = None, seconds: float = 1.0) -> dict[str, Any]:
+    """Seconds of one forward pass of one image, on one CPU thread and on the GPU if there is one.
+
+    ``change`` as in ``effnet_lib.experiments.runs.altered``.
+    """
+    model = altered(EfficientNet(arch), change).eval()
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     found = {}
     for device in devices:
@@ -85,23 +89,22 @@ def write(
     """Write ``<table>.json``, replacing the old one whole.
 
     Rows without a finished run are left out. Latencies are measured if ``measure``; otherwise they are
-    carried over from the file that is there, for rows whose network is the same.
+    carried over from the file that is there, for rows whose network is the same. What made the file is
+    kept, too, when no run has been added: date and versions are those of the training.
     """
     rows = [row for row in rows if row["runs"]]
     path = folder / f"{table}.json"
-    old = {}
-    if path.is_file():
-        old = {row["name"]: row for row in json.loads(path.read_text())["rows"]}
+    before = json.loads(path.read_text()) if path.is_file() else {"rows": []}
+    old = {row["name"]: row for row in before["rows"]}
     for row in rows:
         if measure:
-            row["latency"] = measured_latency(ArchSpec.from_dict(row["arch"]))
+            row["latency"] = measured_latency(ArchSpec.from_dict(row["arch"]), row.get("change"))
         elif row["name"] in old and old[row["name"]]["arch"] == json.loads(json.dumps(row["arch"])):
             row["latency"] = old[row["name"]]["latency"]
     seeds = {run["seed"] for row in rows for run in row["runs"]}
-    content = {
-        "table": table, "title": title, "made_by": provenance(command, seeds), "setting": dict(setting),
-        "rows": rows,
-    }  # fmt: skip
+    unchanged = [old.get(row["name"], {}).get("runs") for row in rows] == [row["runs"] for row in rows]
+    made = before["made_by"] if unchanged else provenance(command, seeds)
+    content = {"table": table, "title": title, "made_by": made, "setting": dict(setting), "rows": rows}
     lines = json.dumps(content | {"rows": []}, indent=1)[: -len("[]\n}")]
     body = lines + "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
     write_atomically(path, lambda file: file.write(body.encode()))

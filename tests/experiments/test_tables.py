@@ -47,6 +47,12 @@ def test_a_table_is_made_in_several_processes_and_resumes_where_it_stopped(tmp_p
     kept = tables.row_of("tiny", "base", glyph_base(16), jobs, again, factor=1)
     tables.write("tiny", "A tiny table", "command", {"data": {}}, [kept], folder=tmp_path)
     assert json.loads(path.read_text())["rows"][0]["latency"] == found["rows"][0]["latency"]
+    path.write_text(path.read_text().replace(found["made_by"]["date"], "2001-01-01"))
+    tables.write("tiny", "A tiny table", "command", {"data": {}}, [kept], folder=tmp_path)
+    assert json.loads(path.read_text())["made_by"]["date"] == "2001-01-01", "nothing was trained since"
+    kept["runs"] = kept["runs"][:2]
+    tables.write("tiny", "A tiny table", "command", {"data": {}}, [kept], folder=tmp_path)
+    assert json.loads(path.read_text())["made_by"]["date"] != "2001-01-01"
 
 
 @pytest.mark.parametrize("name", NAMES)
