@@ -8,6 +8,7 @@ documents the public names of a module in the order of its source. A page may th
 """
 
 import ast
+import copy
 from pathlib import Path
 
 from docutils.parsers.rst import Parser
@@ -32,18 +33,39 @@ def public(nodes_: list[ast.stmt]) -> list[ast.stmt]:
     return [n for n in nodes_ if isinstance(n, Definition | ast.ClassDef) and not n.name.startswith("_")]
 
 
+def type_aliases(tree: ast.Module) -> dict[str, ast.expr]:
+    """Names that stand for a type, such as ``Genotype = tuple[int, ...]``, and what they stand for."""
+    return {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Subscript | ast.BinOp)
+        and node.targets[0].id[0].isupper()
+        and not node.targets[0].id.isupper()
+    }
+
+
 class Names(ast.NodeTransformer):
-    """Spells out the library's own classes in annotations, so that they become links."""
+    """Spells out the library's own classes in annotations, so that they become links, and its type aliases."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self.full = {node.name: f"{module}.{node.name}" for node in public(tree.body)}
+        self.aliases = type_aliases(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(module.partition(".")[0]):
-                self.full |= {
-                    alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
-                }
+                path = module_path(node.module)
+                known = type_aliases(ast.parse(path.read_text("utf8"))) if path.is_file() else {}
+                for alias in node.names:
+                    name = alias.asname or alias.name
+                    if alias.name in known:
+                        self.aliases[name] = known[alias.name]
+                    else:
+                        self.full[name] = f"{node.module}.{alias.name}"
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.aliases:
+            return self.visit(copy.deepcopy(self.aliases[node.id]))
         return ast.Name(self.full.get(node.id, node.id), node.ctx)
 
     def text(self, node: ast.expr | None) -> str:

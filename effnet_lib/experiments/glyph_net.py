@@ -21,8 +21,10 @@ from effnet_lib.experiments.tables import provenance
 from effnet_lib.model import EfficientNet
 from effnet_lib.scaling import scale
 from effnet_lib.small import glyph_base
-from effnet_lib.train import RECIPES, Report, evaluate, fit
 from effnet_lib.train.checkpoint import write_atomically
+from effnet_lib.train.evaluation import Report, evaluate
+from effnet_lib.train.loop import fit
+from effnet_lib.train.recipe import RECIPES
 from effnet_lib.trained import GLYPH_NET
 
 COMMAND = "python -m effnet_lib.experiments.glyph_net"

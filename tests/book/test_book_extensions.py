@@ -173,3 +173,9 @@ def test_formulas_become_drawings_with_mathml_and_mistakes_are_told() -> None:
         assert "Undefined control sequence" in typeset(r"\nosuchmacro", False)["error"]
     finally:
         typeset.close()
+
+
+def test_a_type_alias_is_spelled_out_in_signatures() -> None:
+    tree = ast.parse("Pair = tuple[int, ...]\nLIMIT = 3\n\ndef swap(pair: Pair) -> list[Pair]:\n    'Doc.'\n")
+    names = api_reference.Names("effnet_lib.thing", tree)
+    assert api_reference.signature(tree.body[2], names) == "(pair: tuple[int, ...]) -> list[tuple[int, ...]]"
