@@ -114,6 +114,9 @@ def test_points_are_walked_by_arrow_keys_and_the_notebook_stays_as_it_was(opened
         opened.keyboard.press(key)
     names = python("_answer = [row['name'] for row in sorted(w.rows, key=lambda row: row['macs'])]")
     expect(opened.locator(".efx-card-title")).to_contain_text(names[2])
+    deadline = time.monotonic() + 10  # the choice is on its way to the kernel while the page shows it already
+    while python("_answer = w.selected") != names[2] and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert python("_answer = w.selected") == names[2]
     assert opened.locator(".jp-Cell").count() == len(CELLS)
     assert opened.locator(".jp-MarkdownCell").count() == 0
