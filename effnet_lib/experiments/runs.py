@@ -72,7 +72,8 @@ def altered(model: nn.Module, change: str | None) -> nn.Module:
 def train_once(job: Mapping[str, Any]) -> dict[str, Any]:
     """Train the job's network from its seed on one thread, and test it once.
 
-    ``job`` has ``arch``, ``data``, ``recipe`` (as plain dicts), ``seed`` and ``change``.
+    ``job`` has ``arch``, ``data``, ``recipe`` (as plain dicts), ``seed`` and ``change``; with a true
+    ``test_curve`` the test accuracy after every epoch is recorded as well. It decides nothing.
     """
     torch.set_num_threads(1)
     arch = ArchSpec.from_dict(job["arch"])
@@ -80,18 +81,31 @@ def train_once(job: Mapping[str, Any]) -> dict[str, Any]:
     began = time.process_time()
     torch.manual_seed(job["seed"])
     model = altered(EfficientNet(arch), job["change"])
-    history = fit(model, data, Recipe(**job["recipe"]), seed=job["seed"], device="cpu")
+    tested: list[float] = []
+
+    def test(history: object = None) -> None:
+        tested.append(round(split_accuracy(model, data, "test"), 5))
+
+    history = fit(
+        model, data, Recipe(**job["recipe"]), seed=job["seed"], device="cpu",
+        on_epoch=test if job.get("test_curve") else None,
+    )  # fmt: skip
     seconds = time.process_time() - began
+    curve = {
+        "train_loss": [round(v, 4) for v in history.train_loss],
+        "validation_accuracy": [round(v, 5) for v in history.validation_accuracy],
+    }
+    if tested:
+        curve["test_accuracy"] = tested
+    else:
+        test()
     return {
         "seed": job["seed"],
-        "validation_accuracy": round(history.validation_accuracy[-1], 5),
-        "test_accuracy": round(split_accuracy(model, data, "test"), 5),
+        "validation_accuracy": curve["validation_accuracy"][-1],
+        "test_accuracy": tested[-1],
         "train_accuracy": round(history.train_accuracy[-1], 5),
         "seconds": round(seconds, 1),
-        "curve": {
-            "train_loss": [round(v, 4) for v in history.train_loss],
-            "validation_accuracy": [round(v, 5) for v in history.validation_accuracy],
-        },
+        "curve": curve,
     }
 
 

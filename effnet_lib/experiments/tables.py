@@ -91,16 +91,24 @@ def write(
     Rows without a finished run are left out. Latencies are measured if ``measure``; otherwise they are
     carried over from the file that is there, for rows whose network is the same. What made the file is
     kept, too, when no run has been added: date and versions are those of the training.
+
+    Raises
+    ------
+    ValueError
+        If no row has a finished run.
     """
     rows = [row for row in rows if row["runs"]]
+    if not rows:
+        raise ValueError(f"rows must have at least one finished run to make the table {table}, got none")
     path = folder / f"{table}.json"
     before = json.loads(path.read_text()) if path.is_file() else {"rows": []}
     old = {row["name"]: row for row in before["rows"]}
     for row in rows:
+        before_it = old.get(row["name"])
         if measure:
             row["latency"] = measured_latency(ArchSpec.from_dict(row["arch"]), row.get("change"))
-        elif row["name"] in old and old[row["name"]]["arch"] == json.loads(json.dumps(row["arch"])):
-            row["latency"] = old[row["name"]]["latency"]
+        elif row["latency"] is None and before_it and before_it["arch"] == json.loads(json.dumps(row["arch"])):
+            row["latency"] = before_it["latency"]
     seeds = {run["seed"] for row in rows for run in row["runs"]}
     unchanged = [old.get(row["name"], {}).get("runs") for row in rows] == [row["runs"] for row in rows]
     made = before["made_by"] if unchanged else provenance(command, seeds)

@@ -12,9 +12,10 @@ from effnet_lib.search.policy_gradient import PPO, Reinforce
 from effnet_lib.search.random_search import RandomSearch
 from effnet_lib.search.space import Dimension, SearchSpace, mnasnet_space, tabular_space
 from effnet_lib.search.strategy import Strategy
+from effnet_lib.search.table import SearchTable, load_table, regret_curves, search_table
 
 __all__ = [
     "HARD", "NSGA2", "PPO", "SOFT", "Dimension", "RandomSearch", "RegularizedEvolution", "Reinforce",
-    "SearchSpace", "Strategy", "constrained", "hypervolume", "mnasnet_reward", "mnasnet_space",
-    "pareto_front", "tabular_space",
+    "SearchSpace", "SearchTable", "Strategy", "constrained", "hypervolume", "load_table", "mnasnet_reward",
+    "mnasnet_space", "pareto_front", "regret_curves", "search_table", "tabular_space",
 ]  # fmt: skip

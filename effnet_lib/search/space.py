@@ -235,7 +235,7 @@ class SearchSpace:
         ]
 
 
-def tabular_space(resolution: int = 24, classes: int = 40) -> SearchSpace:
+def tabular_space(resolution: int = 20, classes: int = 40) -> SearchSpace:
     """432 small networks around ``glyph_base``: few enough to train every one.
 
     Three stages choose MBConv with kernel 3 or 5, or Fused-MBConv with kernel 3; expansion, squeeze-and-
