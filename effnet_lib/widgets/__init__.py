@@ -7,7 +7,10 @@ from importlib import import_module
 _HOMES = {
     "LayerExplorer": "layer_explorer",
     "NetworkExplorer": "network_explorer",
+    "RewardShaper": "reward_shaper",
     "ScalingExplorer": "scaling_explorer",
+    "SearchReplay": "search_replay",
+    "SpaceExplorer": "space_explorer",
     "TradeoffExplorer": "tradeoff_explorer",
     "Predict": "predict",
     "Quiz": "quiz",

@@ -14,9 +14,18 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = ROOT / "tests" / "browser"
 sys.path.insert(0, str(BROWSER))
+from replay_runs import made_up_runs, made_up_search_table  # noqa: E402
 from widget_pages import start, write_page  # noqa: E402
 
-from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer, TradeoffExplorer  # noqa: E402
+from effnet_lib.widgets import (  # noqa: E402
+    LayerExplorer,
+    NetworkExplorer,
+    RewardShaper,
+    ScalingExplorer,
+    SearchReplay,
+    SpaceExplorer,
+    TradeoffExplorer,
+)
 
 spec = importlib.util.spec_from_file_location("browser_conftest", BROWSER / "conftest.py")
 pages = importlib.util.module_from_spec(spec)  # how the page tests find and start a browser
@@ -85,6 +94,50 @@ def test_a_slider_gives_new_numbers_within_a_frame(browser, report, widget, slid
     # The calmest round: what other programs take from the processor is not the widget's.
     middle, late = min((median(times), times[int(0.99 * len(times))]) for times in rounds)
     what = f"{widget.__name__}{' opened' if opened else ''}: slider to numbers, median and p99"
+    report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
+    page.close()
+
+
+def test_a_replay_steps_within_a_frame(browser, report):
+    """Two strategies side by side, of five with five searches each, 100 evaluations long."""
+    page = browser.new_page()
+    start(page, SearchReplay(made_up_runs(100, 5), made_up_search_table(), {"evolution": 12, "NSGA-II": 12}))
+    rounds = [sorted(page.evaluate(MOVES, "step")) for _ in range(3)]
+    assert min(map(len, rounds)) > 100
+    middle, late = min((median(times), times[int(0.99 * len(times))]) for times in rounds)
+    what = "SearchReplay: step to picture and numbers, median and p99"
+    report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
+    page.close()
+
+
+# Chooses options of the board in turn.
+CHOICES = """() => {
+  const radios = [...document.querySelectorAll(".efx-board input[type=radio]")], root = document.querySelector(".efx");
+  const times = [];
+  for (let i = 0; i < 400; i++) {
+    const radio = radios[(i * 7) % radios.length];
+    if (radio.checked) continue;
+    const start = performance.now();
+    radio.click();
+    root.getBoundingClientRect();  // lays the new picture out
+    times.push(performance.now() - start);
+  }
+  return times.slice(20);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("widget", "code", "control"),
+    [(SpaceExplorer, CHOICES, None), (RewardShaper, MOVES, "exponent"), (RewardShaper, MOVES, "target")],
+)
+def test_a_search_widget_answers_within_a_frame(browser, report, widget, code, control):
+    page = browser.new_page()
+    start(page, widget(made_up_search_table()))
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    rounds = [sorted(page.evaluate(code, control)) for _ in range(3)]
+    assert min(map(len, rounds)) > 100
+    middle, late = min((median(times), times[int(0.99 * len(times))]) for times in rounds)
+    what = f"{widget.__name__}, {control or 'choice'}: to picture and numbers, median and p99"
     report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
     page.close()
 
