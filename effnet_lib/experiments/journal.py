@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from effnet_lib import jsonlines
 
 
 def key_of(job: Mapping[str, Any]) -> str:
@@ -32,19 +33,11 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._found: dict[str, dict[str, Any]] = {}
-        if not self.path.is_file():
-            return
-        text = self.path.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, entry in enumerate(jsonlines.read(self.path, trim=True), 1):
             try:
-                entry = json.loads(line)
                 self._found[entry["key"]] = entry["result"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{self.path}: line {number} is damaged: {error}") from error
-        if whole != text:
-            with self.path.open("r+") as file:
-                file.truncate(len(whole.encode()))
+            except (KeyError, TypeError) as error:
+                raise jsonlines.damaged(self.path, number, error) from error
 
     def __len__(self) -> int:
         return len(self._found)
@@ -58,10 +51,5 @@ class Journal:
     def add(self, job: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Write ``result`` to the disk before returning."""
         key = key_of(job)
-        line = json.dumps({"key": key, "job": dict(job), "result": dict(result)}) + "\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        jsonlines.append(self.path, {"key": key, "job": dict(job), "result": dict(result)})
         self._found[key] = dict(result)

@@ -63,6 +63,14 @@ def available() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
+def of_networks() -> list[str]:
+    """Names of those whose rows are trained networks: each row with ``arch`` and ``runs``.
+
+    The others, such as ``search_regret``, hold rows of another kind, described by the script that makes them.
+    """
+    return [name for name in available() if all({"arch", "runs"} <= set(row) for row in load(name))]
+
+
 def load(name: str) -> Table:
     """The table called ``name``.
 

@@ -399,7 +399,7 @@ def test_hostile_text_stays_text(page):
 
 
 def test_the_books_own_tables_can_be_shown(page):
-    for name in results.available():
+    for name in results.of_networks():
         widget = loaded(page, name)
         agree(page, name)
         assert not page.locator(NOTE).is_visible()
