@@ -22,7 +22,7 @@ from effnet_lib.widgets.search_points import (
 from effnet_lib.widgets.tradeoff_table import budget_range
 
 if TYPE_CHECKING:
-    from effnet_lib.search import SearchTable
+    from effnet_lib.search.table import SearchTable
 
 _AXES = {"macs": "macs", "latency": "cpu"}  # as tradeoff_table calls them
 _WORDS = {"macs": "MACs", "latency": "latency"}

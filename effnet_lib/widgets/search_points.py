@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from effnet_lib.widgets.network_explorer import rows
 
 if TYPE_CHECKING:
-    from effnet_lib.search import SearchSpace, SearchTable
+    from effnet_lib.search.space import SearchSpace
+    from effnet_lib.search.table import SearchTable
 
 Points = dict[str, Any]
 
@@ -22,7 +23,7 @@ def as_search_table(table: str | SearchTable | None = None) -> SearchTable:
     ValueError
         If there is no such table, it is not complete, or ``table`` is something else.
     """
-    from effnet_lib.search import SearchTable, load_table
+    from effnet_lib.search.table import SearchTable, load_table
 
     if isinstance(table, SearchTable):
         return table

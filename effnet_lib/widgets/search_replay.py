@@ -15,7 +15,8 @@ from effnet_lib.widgets.search_moment import Moment, checked_alive, checked_runs
 from effnet_lib.widgets.search_points import as_search_table, search_points
 
 if TYPE_CHECKING:
-    from effnet_lib.search import Dimension, SearchSpace, SearchTable
+    from effnet_lib.search.space import Dimension, SearchSpace
+    from effnet_lib.search.table import SearchTable
 
 RECENT = 20
 _BLOCKS = {"mbconv": "MBConv", "fused": "Fused"}

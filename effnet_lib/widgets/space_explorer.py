@@ -23,7 +23,7 @@ from effnet_lib.widgets.search_points import (
 )
 
 if TYPE_CHECKING:
-    from effnet_lib.search import SearchTable
+    from effnet_lib.search.table import SearchTable
 
 Genotype = tuple[int, ...]
 

@@ -5,7 +5,19 @@ import signal
 from collections import Counter
 
 import pytest
-from candidates import SPACE, STRATEGIES, Deadly, Noted, Slow, Unready, by_the_book, failing, notes, pairs
+from candidates import (
+    SPACE,
+    STRATEGIES,
+    Deadly,
+    Noted,
+    Slow,
+    Unready,
+    by_the_book,
+    failing,
+    leaving,
+    notes,
+    pairs,
+)
 
 from effnet_lib.search import RandomSearch, load_search, run_search
 from effnet_lib.search.dispatch import workers_of
@@ -17,7 +29,7 @@ distributed = pytest.importorskip("distributed")
 def cluster():
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-        silence_logs="INFO",
+        silence_logs="CRITICAL",
     ) as cluster:  # fmt: skip
         yield cluster
 
@@ -94,6 +106,8 @@ def test_every_other_way_to_fail_is_recorded_as_anywhere_else(executor):
     there = run_search(RandomSearch(SPACE, 0), failing, 40, executor)
     assert [trial.error for trial in there.evaluations] == [trial.error for trial in here.evaluations]
     assert len({trial.error for trial in there.evaluations}) > 4
+    left = run_search(RandomSearch(SPACE, 0), leaving, 10, executor)
+    assert {trial.error for trial in left.failures} == {"SystemExit: a candidate that calls sys.exit"}
 
 
 def test_what_its_workers_cannot_prepare_stops_the_search(executor):
@@ -119,7 +133,7 @@ def test_a_search_whose_cluster_goes_away_stops_and_goes_on_elsewhere(tmp_path):
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
-            silence_logs="INFO",
+            silence_logs="CRITICAL",
         ) as cluster,
         distributed.Client(cluster) as client,
     ):  # fmt: skip

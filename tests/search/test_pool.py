@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import math
 import os
@@ -5,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import psutil
 import pytest
-from candidates import SPACE, Deadly, cruel, notes
+from candidates import SPACE, Deadly, cruel, known_value, notes
 
 from effnet_lib.search import RandomSearch, WorkerDiedError, WorkerPool, run_search
 
@@ -143,6 +144,26 @@ def test_a_program_that_forgets_to_shut_it_down_ends_all_the_same(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", "")
 
 
+BUSY = """
+import os, time, effnet_lib.search
+if __name__ == "__main__":
+    pool = effnet_lib.search.WorkerPool(1)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 600).result()
+"""
+
+
+def test_a_busy_worker_ends_with_a_program_that_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(BUSY)
+    program = subprocess.Popen([sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(program.stdout.readline()))
+    program.kill()
+    program.communicate()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.wait_procs([worker], timeout=30)
+        assert worker.status() == psutil.STATUS_ZOMBIE
+
+
 def in_a_broken_pool():
     pool = ProcessPoolExecutor(2, mp_context=get_context("fork"))
     with pytest.raises(Exception, match="terminated abruptly"):
@@ -212,3 +233,33 @@ def test_workers_that_cannot_live_stop_the_search_and_blame_no_network():
 def test_an_evaluation_that_workers_cannot_read_stops_the_search(pool):
     with pytest.raises(Exception, match="pickle"):
         run_search(RandomSearch(SPACE), lambda genotype: 1.0, 5, pool)
+
+
+class KilledWorker(Exception):  # noqa: N818
+    """By this name, Dask says that several workers died of a task, or with it."""
+
+
+class Unlucky(ThreadPoolExecutor):
+    """Says so, once, of the first network."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.tasks, self.first = [], None
+
+    def submit(self, task, evaluate, *arguments):
+        self.tasks.append(arguments[0])
+        if len(self.tasks) == 2:  # the first call is the one that prepares
+            self.first = super().submit(self._die)
+            return self.first
+        return super().submit(task, evaluate, *arguments)
+
+    def _die(self):
+        raise KilledWorker
+
+
+def test_what_was_lost_is_run_again_soon_and_alone_even_if_others_would_go_on_for_ever():
+    with Unlucky() as executor:
+        result = run_search(RandomSearch(SPACE, 1, repeat=False), known_value, 40, executor, ordered=False)
+    again = executor.tasks.index(executor.tasks[1], 2)
+    assert again <= 4
+    assert result.evaluations[0].value == known_value(executor.tasks[1])

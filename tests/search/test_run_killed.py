@@ -120,6 +120,7 @@ def test_ctrl_c_in_a_terminal_stops_a_search_soon_and_blames_no_network(pool, tm
     error = program.communicate(timeout=60)[1]
     assert program.returncode in (-signal.SIGINT, 130, 1)
     assert "KeyboardInterrupt" in error
+    assert pool == "fork" or error.count("Traceback") == 1, "the pool's workers leave it to the program"
     found = load_search(journal)
     assert 2 <= len(found) < 30
     assert {trial.error for trial in found.failures} <= {"evaluate returned None"}
