@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 import psutil
 import pytest
-from candidates import SPACE, Deadly, cruel, known_value, notes
+from candidates import SPACE, Deadly, Slow, cruel, known_value, notes
 
 from effnet_lib.search import RandomSearch, WorkerDiedError, WorkerPool, run_search
 
@@ -54,6 +54,18 @@ def test_a_worker_that_dies_idle_costs_nothing():
         os.kill(pid, signal.SIGKILL)
         psutil.Process(pid).wait(10)
         assert pool.submit(os.getpid).result() != pid
+
+
+def test_workers_leave_an_interrupt_to_the_program():
+    with WorkerPool(1) as pool:
+        pid = pool.submit(os.getpid).result()
+        os.kill(pid, signal.SIGINT)
+        busy = pool.submit(time.sleep, 0.5)
+        while not busy.running():
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGINT)
+        assert busy.result() is None
+        assert pool.submit(os.getpid).result() == pid
 
 
 def test_what_cannot_be_sent_fails_alone(pool):
@@ -158,7 +170,8 @@ def test_a_busy_worker_ends_with_a_program_that_is_killed(tmp_path):
     program = subprocess.Popen([sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, text=True)
     worker = psutil.Process(int(program.stdout.readline()))
     program.kill()
-    program.communicate()
+    program.wait()
+    program.stdout.close()
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.wait_procs([worker], timeout=30)
         assert worker.status() == psutil.STATUS_ZOMBIE
@@ -243,14 +256,13 @@ class Unlucky(ThreadPoolExecutor):
     """Says so, once, of the first network."""
 
     def __init__(self):
-        super().__init__(2)
-        self.tasks, self.first = [], None
+        super().__init__(4)
+        self.tasks = []
 
     def submit(self, task, evaluate, *arguments):
         self.tasks.append(arguments[0])
         if len(self.tasks) == 2:  # the first call is the one that prepares
-            self.first = super().submit(self._die)
-            return self.first
+            return super().submit(self._die)
         return super().submit(task, evaluate, *arguments)
 
     def _die(self):
@@ -259,7 +271,8 @@ class Unlucky(ThreadPoolExecutor):
 
 def test_what_was_lost_is_run_again_soon_and_alone_even_if_others_would_go_on_for_ever():
     with Unlucky() as executor:
-        result = run_search(RandomSearch(SPACE, 1, repeat=False), known_value, 40, executor, ordered=False)
+        strategy = RandomSearch(SPACE, 1, repeat=False)
+        result = run_search(strategy, Slow(pause=0.02), 60, executor, ordered=False)
     again = executor.tasks.index(executor.tasks[1], 2)
-    assert again <= 4
+    assert again <= 8
     assert result.evaluations[0].value == known_value(executor.tasks[1])
