@@ -62,45 +62,6 @@ def test_equal_networks_are_evaluated_anew(executor, tmp_path):
     assert max(noted.values()) > 1
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-def test_a_worker_killed_in_the_middle_costs_no_network(ordered, executor, client, tmp_path):
-    victim = min(client.run(os.getpid).values())
-    done = []
-
-    def kill(trial):
-        done.append(trial)
-        if len(done) == 5:
-            os.kill(victim, signal.SIGKILL)
-
-    evaluate, journal = Noted(tmp_path / "noted", pause=0.1), tmp_path / "journal.jsonl"
-    result = run_search(
-        STRATEGIES["evolution"](2), evaluate, 16, executor, journal, ordered=ordered, on_result=kill
-    )
-    pids = [entry["pid"] for entry in notes(tmp_path / "noted")]
-    assert victim in pids
-    assert set(pids) != {victim}
-    assert load_search(journal) == result
-    assert sorted(trial.index for trial in done) == list(range(16))
-    assert {trial.error for trial in result.failures} <= {"evaluate returned None"}
-    if ordered:
-        assert pairs(result) == by_the_book(STRATEGIES["evolution"](2), 1, 16, 2)
-
-
-def test_a_candidate_that_kills_its_workers_costs_itself_alone(executor, cluster, tmp_path):
-    evaluate = Deadly(tmp_path / "noted", fatal=3)
-    before, cluster.scheduler.allowed_failures = cluster.scheduler.allowed_failures, 0
-    try:
-        # More in flight than workers: some wait on the worker that is killed, and Dask gives them up as well.
-        result = run_search(RandomSearch(SPACE, 1, repeat=False), evaluate, 12, executor, parallel=6)
-    finally:
-        cluster.scheduler.allowed_failures = before
-    assert [sum(trial.genotype) for trial in result.failures] == [3]
-    assert result.failures[0].error.startswith("KilledWorker: ")
-    assert [t.value for t in result.evaluations if t.value is not None] == [
-        float(sum(t.genotype)) for t in result.evaluations if sum(t.genotype) != 3
-    ]
-
-
 def test_every_other_way_to_fail_is_recorded_as_anywhere_else(executor):
     here = run_search(RandomSearch(SPACE, 0), failing, 40)
     there = run_search(RandomSearch(SPACE, 0), failing, 40, executor)
@@ -149,3 +110,42 @@ def test_a_search_whose_cluster_goes_away_stops_and_goes_on_elsewhere(tmp_path):
     assert 4 <= len(load_search(journal)) < 16
     result = run_search(STRATEGIES["ppo"](2), Slow(), 16, None, journal)
     assert pairs(result) == by_the_book(STRATEGIES["ppo"](2), 1, 16, 1)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_worker_killed_in_the_middle_costs_no_network(ordered, executor, client, tmp_path):
+    victim = min(client.run(os.getpid).values())
+    done = []
+
+    def kill(trial):
+        done.append(trial)
+        if len(done) == 5:
+            os.kill(victim, signal.SIGKILL)
+
+    evaluate, journal = Noted(tmp_path / "noted", pause=0.1), tmp_path / "journal.jsonl"
+    result = run_search(
+        STRATEGIES["evolution"](2), evaluate, 16, executor, journal, ordered=ordered, on_result=kill
+    )
+    pids = [entry["pid"] for entry in notes(tmp_path / "noted")]
+    assert victim in pids
+    assert set(pids) != {victim}
+    assert load_search(journal) == result
+    assert sorted(trial.index for trial in done) == list(range(16))
+    assert {trial.error for trial in result.failures} <= {"evaluate returned None"}
+    if ordered:
+        assert pairs(result) == by_the_book(STRATEGIES["evolution"](2), 1, 16, 2)
+
+
+def test_a_candidate_that_kills_its_workers_costs_itself_alone(executor, cluster, tmp_path):
+    evaluate = Deadly(tmp_path / "noted", fatal=3)
+    before, cluster.scheduler.allowed_failures = cluster.scheduler.allowed_failures, 0
+    try:
+        # More in flight than workers: some wait on the worker that is killed, and Dask gives them up as well.
+        result = run_search(RandomSearch(SPACE, 1, repeat=False), evaluate, 12, executor, parallel=6)
+    finally:
+        cluster.scheduler.allowed_failures = before
+    assert [sum(trial.genotype) for trial in result.failures] == [3]
+    assert result.failures[0].error.startswith("KilledWorker: ")
+    assert [t.value for t in result.evaluations if t.value is not None] == [
+        float(sum(t.genotype)) for t in result.evaluations if sum(t.genotype) != 3
+    ]

@@ -71,7 +71,7 @@ def test_a_search_killed_again_and_again_ends_like_one_that_was_left_alone(name,
         patient = rng.random() < 0.8  # most of the times it may get somewhere first
         while patient and process.is_alive() and size(journal) == began:
             time.sleep(0.01)
-        process.join(rng.uniform(0, 0.15))
+        process.join(rng.uniform(0, 0.08))
         if process.exitcode is not None:
             break
         process.kill()
