@@ -27,7 +27,7 @@ EXECUTORS = {
 
 def session(name, executor, journal, noted, number):
     """One attempt at the whole search, in a process of its own."""
-    evaluate = Noted(noted, word=number, pause=0.02)
+    evaluate = Noted(noted, word=number, pause=0.05)
     if EXECUTORS[executor] is None:
         run_search(STRATEGIES[name](4), evaluate, BUDGET, None, journal, PARALLEL)
     else:
