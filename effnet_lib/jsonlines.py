@@ -1,4 +1,4 @@
-"""Files of JSON lines that only grow: what was written survives a kill, and what was cut by one is dropped."""
+"""Files of JSON lines that only grow: what was written survives a kill, what was cut by it is dropped."""
 
 from __future__ import annotations
 

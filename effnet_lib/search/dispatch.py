@@ -17,6 +17,8 @@ from effnet_lib.search.trial import attempt, failure
 Evaluate = Callable[[Genotype], Any]
 Item = tuple[int, Genotype]
 
+GOES_ON = "With a journal, the next call goes on from here."
+
 def attempt_in_child(*arguments: Any) -> dict[str, Any]:
     """``attempt``, in a worker process that is not to outlive a killed parent."""
     die_with_parent()
@@ -97,10 +99,10 @@ class Here:
 class Elsewhere:
     """Evaluates on an executor.
 
-    When a worker dies, others' work can go with it: a process pool breaks as a whole, and Dask gives up all that
-    was on a worker that died too often. A broken pool is replaced by one with the same settings. What was lost
-    is run again, one at a time and nothing beside it: what kills its worker all alone is at fault, and the rest
-    has lost nothing but time.
+    When a worker dies, others' work can go with it: a process pool breaks as a whole, and Dask gives up
+    whatever was on workers that died too often. A broken pool is replaced by one with the same settings. What
+    was lost is run again, one at a time and nothing beside it: what kills its worker all alone is at fault, and
+    the rest has lost nothing but time.
     """
 
     def __init__(self, executor: Executor, evaluate: Evaluate, objectives: int) -> None:
@@ -160,7 +162,7 @@ class Elsewhere:
         except BrokenExecutor:
             raise
         except Exception as error:  # what it raises is the executor's own affair
-            raise RuntimeError(f"the executor takes no more evaluations. Nothing finished is lost. {error!r}") from error
+            raise RuntimeError(f"the executor takes no more evaluations. {GOES_ON} {error!r}") from error
 
     def close(self) -> None:
         """Cancel what has not begun; shut down a pool of our own."""
@@ -205,9 +207,7 @@ def _worker_died(error: BaseException | None) -> bool:
 
 def _outcome(future: Future) -> dict[str, Any]:
     if future.cancelled():
-        raise RuntimeError(
-            "an evaluation was cancelled: was the executor shut down, or its cluster? Nothing finished is lost"
-        )
+        raise RuntimeError(f"an evaluation was cancelled: was the executor shut down, or its cluster? {GOES_ON}")
     error = future.exception()
     if isinstance(error, KeyboardInterrupt):  # the worker got the same Ctrl-C
         raise error

@@ -52,7 +52,8 @@ class WorkerPool(Executor):
         Environment variables of every worker, set before it imports what its tasks need:
         ``[{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]`` gives each of two a GPU of its own.
     limit : float, optional
-        Seconds that a task may take. One that takes longer is ended with its worker and raises TimeoutError.
+        Seconds that a task may take, the start of its worker included. One that takes longer is ended with its
+        worker and raises TimeoutError.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def _kill(workers: list[_Worker | None]) -> None:
 def _work(line: Connection, environment: Mapping[str, str]) -> None:
     """The worker's side: run what comes until the line is closed."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to every process: the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all: the parent decides
     os.environ.update(environment)
     while True:
         try:

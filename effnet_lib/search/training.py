@@ -72,7 +72,7 @@ class TradeOff:
 
 
 class TrainedValue:
-    """Trains the network of a genotype from scratch and says how good it is: an ``evaluate`` for ``run_search``.
+    """An ``evaluate`` for ``run_search`` that trains the network of a genotype from scratch and validates it.
 
     Parameters
     ----------
@@ -112,9 +112,9 @@ class TrainedValue:
     """
 
     def __init__(
-        self, space: SearchSpace, data: Callable[[], ImageData] | ImageData, recipe: str | Recipe = "small", *,
-        seed: int = 0, objective: Callable[[Notes], Any] = Accuracy(), device: str | None = None,
-        threads: int | None = 1, latency: float = 0.0,
+        self, space: SearchSpace, data: Callable[[], ImageData] | ImageData,
+        recipe: str | Recipe = "small", *, seed: int = 0, objective: Callable[[Notes], Any] = Accuracy(),
+        device: str | None = None, threads: int | None = 1, latency: float = 0.0,
     ) -> None:  # fmt: skip
         from effnet_lib.train import get_recipe
 
@@ -127,7 +127,7 @@ class TrainedValue:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the values depend on besides the space, as plain values: two searches with one journal share it."""
+        """What the values depend on besides the space, as plain values; the journal holds it."""
         return {
             "data": self.data.name if hasattr(self.data, "name") else _described(self.data),
             "recipe": self.recipe.to_dict(), "seed": self.seed, "objective": _described(self.objective),
@@ -162,12 +162,17 @@ class TrainedValue:
         return Evaluation(self.objective(notes), notes)
 
     def _data(self) -> ImageData:
-        return _made(pickle.dumps(self.data)) if callable(self.data) else self.data
+        if not callable(self.data):
+            return self.data
+        key = pickle.dumps(self.data)  # every task brings a copy of its own; only their bytes are equal
+        if key not in _made:
+            for oldest in list(_made)[:-1]:
+                del _made[oldest]
+            _made[key] = self.data()
+        return _made[key]
 
 
-@functools.lru_cache(2)
-def _made(factory: bytes) -> ImageData:
-    return pickle.loads(factory)()  # every task brings its own copy of the factory: its bytes are what is equal
+_made: dict[bytes, ImageData] = {}  # the data sets made last in this process, two at most
 
 
 def _train(how: TrainedValue, arch: ArchSpec) -> dict[str, Any]:
@@ -204,6 +209,7 @@ def _train(how: TrainedValue, arch: ArchSpec) -> dict[str, Any]:
 
 def _described(thing: Any) -> Any:
     if isinstance(thing, functools.partial):
-        return [_described(thing.func), list(map(repr, thing.args)), {k: repr(v) for k, v in thing.keywords.items()}]
+        named = {name: repr(value) for name, value in thing.keywords.items()}
+        return [_described(thing.func), list(map(repr, thing.args)), named]
     name = getattr(thing, "__qualname__", type(thing).__qualname__)
     return [name, asdict(thing)] if is_dataclass(thing) and not isinstance(thing, type) else name

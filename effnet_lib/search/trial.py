@@ -1,4 +1,4 @@
-"""One evaluation of a search: what the evaluating function may return, how it is called, what is kept of it."""
+"""One evaluation of a search: what may be returned, how it is called, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class Trial:
     def of(cls, index: int, genotype: Genotype, outcome: Mapping[str, Any]) -> Trial:
         """The trial with this ``outcome``, as ``outcome`` or ``attempt`` gives it."""
         value = outcome["value"]
-        return cls(index, genotype, **{**outcome, "value": tuple(value) if isinstance(value, list) else value})
+        value = tuple(value) if isinstance(value, list) else value
+        return cls(index, genotype, **{**outcome, "value": value})
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,14 @@ class SearchResult:
         return tuple(valued[i] for i in pareto_front([trial.value for trial in valued], self.maximize))
 
 
-def failure(error: object, seconds: float | None = None, notes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def failure(
+    error: object, seconds: float | None = None, notes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The outcome of an evaluation without a value: of an exception, its type and message."""
     if isinstance(error, BaseException):
         error = f"{type(error).__name__}: {error}"
-    return {"value": None, "error": str(error)[:LONGEST_MESSAGE], "seconds": seconds, "notes": dict(notes or {})}
+    error = str(error)[:LONGEST_MESSAGE]
+    return {"value": None, "error": error, "seconds": seconds, "notes": dict(notes or {})}
 
 
 def attempt(

@@ -1,5 +1,6 @@
 """Searches whose process is killed, at moments that nobody chose."""
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -74,6 +75,10 @@ def test_a_search_killed_again_and_again_ends_like_one_that_was_left_alone(name,
         process.join(rng.uniform(0, 0.08))
         if process.exitcode is not None:
             break
+        try:
+            children = psutil.Process(process.pid).children()
+        except psutil.NoSuchProcess:
+            children = []  # it has ended just now
         process.kill()
         process.join()
         begun = [entry for entry in notes(noted) if entry["word"] == number]
@@ -81,6 +86,9 @@ def test_a_search_killed_again_and_again_ends_like_one_that_was_left_alone(name,
         while any(alive(entry["pid"]) for entry in begun):
             assert time.monotonic() < deadline, f"workers outlive their search (seed {seed}, kill {number})"
             time.sleep(0.01)
+        for child in children:  # a standard pool's workers stay if they have never done anything
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         for genotype, times in Counter(tuple(entry["genotype"]) for entry in begun).items():
             most = wanted[genotype] - before[genotype]
             assert times <= most, f"finished, and evaluated again (seed {seed}, kill {number})"
