@@ -46,7 +46,7 @@ def test_a_row_is_the_mean_and_the_sample_deviation_of_its_runs():
             values = [run[f"{split}_accuracy"] for run in source["runs"]]
             assert row[split] == [fmean(values), stdev(values), 5]
         assert [row[axis] for axis in AXES] == [
-            source["macs"], source["params"], source["latency"]["cpu"]["median"],
+            source["macs"], source["params"], source["bytes"], source["latency"]["cpu"]["median"],
             source["latency"]["cuda"]["median"], source["peak_bytes"],
         ]  # fmt: skip
 
@@ -144,7 +144,7 @@ def test_a_table_that_cannot_be_is_refused_and_the_place_named(table, said):
 @pytest.mark.parametrize(
     ("setting", "value", "right"),
     [
-        ("axis", "flops", "one of 'macs', 'params', 'cpu', 'cuda', 'memory'"),
+        ("axis", "flops", "one of 'macs', 'params', 'bytes', 'cpu', 'cuda', 'memory'"),
         ("axis", 3, "one of 'macs'"),
         ("budget", -1, "a number from 0 to"),
         ("budget", "many", "a number from 0 to"),
@@ -164,11 +164,30 @@ def test_a_table_loads_by_name_and_as_itself():
 
 
 def test_an_axis_is_offered_where_at_least_one_network_has_it():
-    assert TradeoffExplorer(made_up_table(devices=())).limits["axis"] == ["macs", "params", "memory"]
-    with pytest.raises(ValueError, match="axis must be one of 'macs', 'params', 'memory', got 'cpu'"):
+    assert TradeoffExplorer(made_up_table(devices=())).limits["axis"] == ["macs", "params", "bytes", "memory"]
+    with pytest.raises(
+        ValueError, match="axis must be one of 'macs', 'params', 'bytes', 'memory', got 'cpu'"
+    ):
         TradeoffExplorer(made_up_table(devices=()), axis="cpu")
     widget = TradeoffExplorer(changed(latency={}), axis="cpu")
     assert "Left out, CPU latency not measured: 1" in repr(widget)
+
+
+def test_a_compressed_network_says_its_form_and_is_not_measured_in_its_place(monkeypatch):
+    widget, sent = TradeoffExplorer(changed(form="int8, ONNX Runtime", bytes=70_000)), []
+    assert [row["form"] for row in widget.rows[:2]] == ["", "int8, ONNX Runtime"]
+    monkeypatch.setattr(widget, "send", sent.append)
+    widget._received(widget, {"measure": "2x width"}, [])
+    assert "is not a float network of PyTorch" in sent[0]["error"]
+    with pytest.raises(ValueError, match="row '2x width': form must be words, got 8"):
+        TradeoffExplorer(changed(form=8))
+
+
+def test_a_table_without_sizes_has_no_such_axis():
+    table = copy.deepcopy(TABLE)
+    for row in table["rows"]:
+        del row["bytes"]
+    assert "bytes" not in TradeoffExplorer(table).limits["axis"]
 
 
 def test_a_new_axis_brings_back_the_default_budgets():

@@ -54,4 +54,5 @@ def _row(name, family, factor, arch, top, seeds, devices, draw) -> dict[str, Any
         for i in range(seeds)
     ]  # fmt: skip
     return {"name": name, "family": family, "factor": factor, "arch": arch.to_dict(), "params": cost.params,
-            "macs": cost.macs, "peak_bytes": cost.peak_bytes, "latency": latency or None, "runs": runs}  # fmt: skip
+            "macs": cost.macs, "bytes": cost.weight_bytes, "peak_bytes": cost.peak_bytes,
+            "latency": latency or None, "runs": runs}  # fmt: skip

@@ -16,6 +16,13 @@ export const AXES = {
     form: short,
     said: (n) => `${short(n)}\u00a0parameters`,
   },
+  bytes: {
+    title: "bytes of the stored network",
+    label: "Stored size",
+    word: "stored size",
+    form: bytes,
+    said: (n) => `${bytes(n)} stored`,
+  },
   cpu: {
     title: "time for one image on the CPU",
     label: "CPU latency",

@@ -23,6 +23,7 @@ export function stats(row) {
   } else found.push(stat("ImageNet top-1", percent(row.test[0]), "published"));
   found.push(stat("MACs", datum(row.macs), whole(row.macs)));
   found.push(stat("Parameters", datum(row.params), whole(row.params)));
+  if (row.bytes !== null) found.push(stat("Stored size", datum(row.bytes, bytes), row.form || "32-bit floats"));
   if (row.memory !== null) found.push(stat("Peak memory", datum(row.memory, bytes), "activations, analytic"));
   for (const [device, took] of Object.entries(row.latency ?? {}))
     if (AXES[device]) {
@@ -66,10 +67,11 @@ export function provenance(row, about) {
   if (!row.validation)
     return [
       item("Accuracy", `published: ${row.source}`),
-      item("MACs, parameters, memory", "counted from the network's description, for one image"),
+      item("MACs, parameters, size, memory", "counted from the network's description, for one image"),
     ];
   const made = about.made_by ?? {};
   const found = [
+    ...(row.form ? [item("Form", row.form)] : []),
     item("Every run", row.runs.map(([seed, , test], i) => `${i ? "; " : ""}seed ${seed}: ${percent(test)}`).join("")),
   ];
   if (made.command) found.push(item("Made by", h("code", {}, made.command)));
@@ -90,7 +92,8 @@ export function provenance(row, about) {
         item(
           AXES[device].label,
           `median and quartiles of one pass, batch ${took.batch}, ${took.device}` +
-            (device === "cpu" ? `, ${took.threads} thread${took.threads === 1 ? "" : "s"}` : ""),
+            (device === "cpu" ? `, ${took.threads} thread${took.threads === 1 ? "" : "s"}` : "") +
+            (took.runtime ? `, ${took.runtime}` : ""),
         ),
       );
   return found;

@@ -101,7 +101,7 @@ function build(kit) {
       facts.replaceChildren(...stats(row));
       stages.replaceChildren(architecture(row));
       origin.replaceChildren(...provenance(row, kit.model.get("about") ?? {}));
-      measure.about(row.name);
+      measure.about(row.name, !row.form);
     }
     if (row) name.textContent = back.hidden ? `Best within the budget: ${row.label}` : `${row.label} (${row.family})`;
     if (shownRows[0] !== rows || shownRows[1] !== networks) {

@@ -53,8 +53,8 @@ class TradeoffExplorer(Explorer):
         A measured table: its name, or itself.
     published : bool
         Show the published ImageNet networks beside it, on axes of their own.
-    axis : {"macs", "params", "cpu", "cuda", "memory"}
-        The cost: of these, those that the table has. Latencies are in seconds, memory is in bytes.
+    axis : {"macs", "params", "bytes", "cpu", "cuda", "memory"}
+        The cost: of these, those that the table has. Latencies are in seconds, stored size and memory in bytes.
     budget, published_budget : float, optional
         The most that a network may cost, in the unit of ``axis``; if left out, a value between the cheapest and
         the dearest network. A new axis brings back this value.
@@ -97,6 +97,7 @@ class TradeoffExplorer(Explorer):
                 "published=False"
             )
         self._archs = {row["name"]: row["arch"] for row in found.rows}
+        self._formed = {row["name"] for row in rows if row["form"]}
         self.set_trait("rows", rows)
         self.set_trait("networks", [dict(row) for row in networks])
         self.set_trait("ranges", {
@@ -178,6 +179,10 @@ class TradeoffExplorer(Explorer):
         elif "measure" in content:
             name = content["measure"]
             try:
+                if name in self._formed:
+                    raise ValueError(
+                        f"{name} is not a float network of PyTorch, so its time cannot be measured here"
+                    )
                 self.send({"measured": name, "took": measure_here(self._arch(name))})
             except Exception as error:  # whatever went wrong is told where the reader asked
                 self.send({"measured": name, "error": f"{type(error).__name__}: {error}"})

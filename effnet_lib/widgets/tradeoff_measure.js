@@ -11,7 +11,9 @@ export function measuring(kit) {
   const root = h("p", { class: "efx-measure", hidden: true, "data-name": "measure" }, button, " ", told);
   const answers = new Map();
   let [name, waiting, timer] = ["", null, 0];
+  let [kernel, here] = [false, true];
   const show = () => {
+    root.hidden = !kernel || !here;
     button.disabled = waiting !== null;
     const text = waiting === name ? "Measuring in the kernel …" : (answers.get(name) ?? "");
     if (told.textContent !== text) told.textContent = text;
@@ -30,7 +32,10 @@ export function measuring(kit) {
     }
   };
   const received = (message) => {
-    if (message?.kernel) root.hidden = false;
+    if (message?.kernel) {
+      kernel = true;
+      show();
+    }
     if (message?.measured === undefined || message.measured !== waiting) return;
     const form = AXES.cpu.form;
     end(
@@ -59,8 +64,9 @@ export function measuring(kit) {
   send({ hello: true });
   return {
     root,
-    about(network) {
-      name = network;
+    // here: whether the kernel can run the network as it is stored
+    about(network, runs) {
+      [name, here] = [network, runs];
       show();
     },
   };

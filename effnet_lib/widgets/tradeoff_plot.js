@@ -67,7 +67,7 @@ export function layout(rows, axis, width) {
 // Axes, error bars, the front, and a thin line through each family.
 export function backdrop(box, families, ylabel) {
   const { x, y, left, right, top, bottom, shown, axis, width } = box;
-  const ticks = logTicks(box.low, box.high, Math.max(3, Math.floor((right - left) / 62)), axis === "memory");
+  const ticks = logTicks(box.low, box.high, Math.max(3, Math.floor((right - left) / 62)), axis === "memory" || axis === "bytes");
   const heights = evenTicks(box.worst, box.best, 6);
   const grid = s(
     "g",

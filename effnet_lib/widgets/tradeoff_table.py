@@ -18,6 +18,7 @@ from effnet_lib.widgets.network_explorer import rows as compact
 AXES = {
     "macs": "MACs",
     "params": "parameters",
+    "bytes": "stored size",
     "cpu": "CPU latency",
     "cuda": "GPU latency",
     "memory": "peak memory",
@@ -25,6 +26,7 @@ AXES = {
 _UNITS = {
     "macs": ((1e9, "G MACs"), (1e6, "M MACs"), (1e3, "k MACs"), (1, "MACs")),
     "params": ((1e6, "M parameters"), (1e3, "k parameters"), (1, "parameters")),
+    "bytes": ((1024**2, "MiB"), (1024, "KiB"), (1, "bytes")),
     "memory": ((1024**2, "MiB"), (1024, "KiB"), (1, "bytes")),
     "cpu": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")),
 }
@@ -60,7 +62,8 @@ def measured_rows(table: results.Table) -> list[dict[str, Any]]:
     """A row of numbers for every network of ``table``, as plain values.
 
     ``validation`` and ``test`` are [mean, sample standard deviation, runs], the deviation None for one run;
-    ``cpu`` and ``cuda`` are seconds, ``memory`` is in bytes, all None where the table has none.
+    ``cpu`` and ``cuda`` are seconds, ``memory`` and ``bytes`` (of the stored network) are in bytes, all None where
+    the table has none. ``form`` says how a compressed network is stored and run, "" for float in PyTorch.
 
     Raises
     ------
@@ -94,7 +97,15 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
             share = run[f"{split}_accuracy"]
             if not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise ValueError(f"{split}_accuracy must be from 0 to 1, got {share!r}")
-    costs = {"macs": row["macs"], "params": row["params"], "memory": row.get("peak_bytes")}
+    form = row.get("form", "")
+    if not isinstance(form, str):
+        raise ValueError(f"form must be words, got {form!r}")
+    costs = {
+        "macs": row["macs"],
+        "params": row["params"],
+        "bytes": row.get("bytes"),
+        "memory": row.get("peak_bytes"),
+    }
     latency = {device: took for device, took in (row.get("latency") or {}).items() if took}
     for device in ("cpu", "cuda"):
         costs[device] = latency[device]["median"] if device in latency else None
@@ -104,7 +115,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{AXES[axis]} must be a positive number, got {cost!r}")
     return {
         "name": row["name"], "label": row["name"], "family": str(row["family"]), **costs,
-        "arch": compact(ArchSpec.from_dict(row["arch"])), "latency": latency,
+        "arch": compact(ArchSpec.from_dict(row["arch"])), "form": form, "latency": latency,
         "validation": _summary(row, "validation"), "test": _summary(row, "test"),
         "runs": [[run["seed"], run["validation_accuracy"], run["test_accuracy"]] for run in runs],
     }  # fmt: skip
@@ -119,8 +130,8 @@ def _summary(row: Mapping[str, Any], split: str) -> list[Any]:
 def published_rows() -> tuple[dict[str, Any], ...]:
     """The published ImageNet networks, in the form of ``measured_rows``: one published top-1, no runs.
 
-    MACs, parameters and memory are counted by ``cost_of``; no latency is given, since the published ones are
-    of other devices and programs.
+    MACs, parameters, bytes (of 32-bit floats) and memory are counted by ``cost_of``; no latency is given, since the
+    published ones are of other devices and programs.
     """
     found = []
     for v in VARIANTS:
@@ -129,9 +140,9 @@ def published_rows() -> tuple[dict[str, Any], ...]:
         cost = cost_of(arch)
         found.append({
             "name": v.name, "label": short + v.name.removeprefix(prefix).upper(), "family": family,
-            "macs": cost.macs, "params": cost.params, "memory": cost.peak_bytes, "cpu": None, "cuda": None,
-            "arch": compact(arch), "latency": {}, "validation": None, "test": [round(v.top1 / 100, 6), None, 0],
-            "runs": [], "source": v.source,
+            "macs": cost.macs, "params": cost.params, "bytes": cost.weight_bytes, "memory": cost.peak_bytes,
+            "cpu": None, "cuda": None, "arch": compact(arch), "form": "", "latency": {}, "validation": None,
+            "test": [round(v.top1 / 100, 6), None, 0], "runs": [], "source": v.source,
         })  # fmt: skip
     return tuple(found)
 

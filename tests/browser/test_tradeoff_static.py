@@ -282,7 +282,7 @@ def test_small_and_flat_tables_can_be_drawn(page, seeds):
     table = made_up_table(seeds)
     table["rows"] = table["rows"][:1]
     loaded(page, table)
-    for name in ("macs", "params", "cpu", "cuda", "memory"):
+    for name in ("macs", "params", "bytes", "cpu", "cuda", "memory"):
         page.locator(f"input[data-name=axis][value={name}]").check(force=True)
         assert agree(page, table)["best"] == "base"
         for key in ("Home", "End"):
