@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from effnet_lib.arch import ArchSpec, StageSpec
+from effnet_lib.scaling import scale
 
 
 def glyph_base(resolution: int = 22, classes: int = 40) -> ArchSpec:
@@ -37,4 +40,33 @@ def cifar_base(resolution: int = 32, classes: int = 10) -> ArchSpec:
     )  # fmt: skip
 
 
-SMALL = {"glyph_base": glyph_base, "cifar_base": cifar_base}
+def lite(arch: ArchSpec, name: str) -> ArchSpec:
+    """``arch`` without squeeze-and-excitation and with ReLU6 for its activation, as EfficientNet-Lite differs from B0."""
+    stages = tuple(replace(stage, se_ratio=0) for stage in arch.stages)
+    return arch.replace(name=name, stages=stages, activation="relu6")
+
+
+def glyph_net(resolution: int = 32, classes: int = 40) -> ArchSpec:
+    """The base network at twice its widths: the network that the book trains to the end, and prunes."""
+    return scale(glyph_base(resolution, classes), width=2.0).replace(name="glyph_net")
+
+
+def glyph_lite(resolution: int = 32, classes: int = 40) -> ArchSpec:
+    """``glyph_net`` in the Lite form: the network that the book quantizes."""
+    return lite(glyph_net(resolution, classes), "glyph_lite")
+
+
+def glyph_silu_48(resolution: int = 48, classes: int = 40) -> ArchSpec:
+    """The base network at four times its widths, for 48 pixels: enough arithmetic for int8 to matter."""
+    return scale(glyph_base(resolution, classes), width=4.0).replace(name="glyph_silu_48")
+
+
+def glyph_lite_48(resolution: int = 48, classes: int = 40) -> ArchSpec:
+    """``glyph_silu_48`` in the Lite form: the network that the book deploys."""
+    return lite(glyph_silu_48(resolution, classes), "glyph_lite_48")
+
+
+SMALL = {
+    "glyph_base": glyph_base, "cifar_base": cifar_base, "glyph_net": glyph_net, "glyph_lite": glyph_lite,
+    "glyph_silu_48": glyph_silu_48, "glyph_lite_48": glyph_lite_48,
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The trained network that ships with the library: small enough for a page, good enough to be worth compressing."""
+"""The trained networks that ship with the library: small enough for a page, good enough to be worth compressing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,41 @@ from pathlib import Path
 from effnet_lib.arch import ArchSpec
 from effnet_lib.model import EfficientNet
 
-GLYPH_NET = Path(__file__).parent / "results" / "glyph_net.safetensors"
+FOLDER = Path(__file__).parent / "results"
+SHIPPED = ("glyph_net", "glyph_lite", "glyph_lite_48", "glyph_silu_48")
+GLYPH_NET = FOLDER / "glyph_net.safetensors"
+
+
+def weights_of(name: str) -> Path:
+    """The file of the shipped network ``name``.
+
+    Raises
+    ------
+    ValueError
+        If no network of that name is shipped.
+    """
+    if name not in SHIPPED:
+        raise ValueError(f"name must be one of {', '.join(map(repr, SHIPPED))}, got {name!r}")
+    return FOLDER / f"{name}.safetensors"
+
+
+def load_trained(name: str) -> EfficientNet:
+    """The shipped network ``name``, in evaluation mode: one of ``SHIPPED``, which ``effnet_lib.small`` describes.
+
+    Raises
+    ------
+    ValueError
+        If no network of that name is shipped.
+    """
+    return load_glyph_net(weights_of(name))
 
 
 def load_glyph_net(path: str | Path = GLYPH_NET) -> EfficientNet:
-    """The network of ``python -m effnet_lib.experiments.glyph_net``, in evaluation mode.
+    """A network of ``python -m effnet_lib.experiments.glyph_net``, in evaluation mode.
 
-    It names drawn letters (``glyph_data(32, difficulty="hard")``, 40 classes) from float (N, 3, 32, 32), normalised by the
-    channel means and deviations in ``normalisation()``. What it was trained on, how well it does and what it
-    must not be used for stands in its model card, ``effnet_lib/results/glyph_net.md``.
+    It names drawn letters (``glyph_data(arch.resolution, difficulty="hard")``, 40 classes) from float
+    (N, 3, 32, 32) or (N, 3, 48, 48), normalised by the channel means and deviations in ``normalisation()``. What
+    it was trained on, how well it does and what it must not be used for stands in its model card, beside its file.
 
     Raises
     ------

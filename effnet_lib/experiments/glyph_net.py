@@ -1,6 +1,8 @@
-"""``python -m effnet_lib.experiments.glyph_net``: train the network that ships with the library, and write its card.
+"""``python -m effnet_lib.experiments.glyph_net``: train the networks that ship with the library, and write their cards.
 
-The run is saved after every epoch and goes on where it stopped. The test split is used once, at the end.
+``--network`` names the network, ``--seed`` its seed: seed 0 is the one that ships, the others (``runs/networks``)
+are what the compression tables need for their spread. A run is saved after every epoch and goes on where it
+stopped. The test split is used once, at the end.
 """
 
 from __future__ import annotations
@@ -19,27 +21,54 @@ from effnet_lib.cost import cost_of
 from effnet_lib.data.glyphs import DIFFICULTIES, glyph_data
 from effnet_lib.experiments.tables import provenance
 from effnet_lib.model import EfficientNet
-from effnet_lib.scaling import scale
-from effnet_lib.small import glyph_base
+from effnet_lib.small import SMALL
 from effnet_lib.train.checkpoint import write_atomically
 from effnet_lib.train.evaluation import Report, evaluate
 from effnet_lib.train.loop import fit
-from effnet_lib.train.recipe import RECIPES
-from effnet_lib.trained import GLYPH_NET
+from effnet_lib.train.recipe import RECIPES, Recipe
+from effnet_lib.trained import SHIPPED, load_glyph_net, weights_of
 
 COMMAND = "python -m effnet_lib.experiments.glyph_net"
-RECIPE = RECIPES["small"].replace(epochs=24, lr=1.2e-2)
+RECIPES_OF = {
+    32: RECIPES["small"].replace(epochs=24, lr=1.2e-2),
+    48: RECIPES["small"].replace(epochs=10, lr=1e-2),
+}  #: by resolution
 DATA = {"train": 12000, "validation": 2000, "test": 4000, "difficulty": "hard"}
+ABOUT = {
+    "glyph_net": "squeeze-and-excitation and SiLU",
+    "glyph_net_unsmoothed": "squeeze-and-excitation and SiLU, trained without label smoothing",
+    "glyph_lite": "ReLU6 and no squeeze-and-excitation, as in EfficientNet-Lite",
+    "glyph_lite_48": "ReLU6 and no squeeze-and-excitation, as in EfficientNet-Lite",
+    "glyph_silu_48": "squeeze-and-excitation and SiLU",
+}
 
 
-def glyph_net_arch() -> ArchSpec:
-    """The base network at twice its widths, for 32 pixels."""
-    return scale(glyph_base(32), width=2.0).replace(name="glyph_net")
+def file_of(name: str, seed: int) -> Path:
+    """Where the weights of ``name`` trained from ``seed`` lie: seed 0 is shipped."""
+    return weights_of(name) if seed == 0 else Path(f"runs/networks/{name}-s{seed}.safetensors")
 
 
-def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any], size: int) -> str:
-    """The model card, in Markdown."""
-    cost, recipe = cost_of(arch), RECIPE
+def load_seed(name: str, seed: int) -> EfficientNet:
+    """The network ``name`` trained from ``seed``, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If it has not been trained here; the message says how to.
+    """
+    path = file_of(name, seed)
+    if not path.is_file():
+        raise ValueError(
+            f"seed {seed} of {name} is not in {str(path)!r}: run {COMMAND} --network {name} --seed {seed}"
+        )
+    return load_glyph_net(path)
+
+
+def card(
+    arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any], size: int, recipe: Recipe | None = None
+) -> str:
+    """The model card, in Markdown; ``recipe`` if it is not the one in ``RECIPES_OF``."""
+    cost, recipe = cost_of(arch), recipe or RECIPES_OF[arch.resolution]
 
     def percent(report: Report) -> str:
         low, high = report.interval
@@ -50,9 +79,9 @@ def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any],
     level = DIFFICULTIES[DATA["difficulty"]]
     drawn = ", ".join(f"{name}={value!r}" for name, value in DATA.items())
     text = f"""
-        # glyph_net
+        # {arch.name}
 
-        A small EfficientNet-style network (MBConv blocks with squeeze-and-excitation and SiLU) that names
+        A small EfficientNet-style network (MBConv blocks with {ABOUT[arch.name]}) that names
         drawn letters: 20 letters with and without serifs, 40 classes. It exists to be measured, pruned,
         quantized and run in a browser in this book.
 
@@ -90,19 +119,21 @@ def card(arch: ArchSpec, validation: Report, test: Report, made: dict[str, Any],
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
-    parser.add_argument(
-        "--checkpoint", type=Path, default=Path("runs/glyph_net.pt"), help="where the run is saved"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=GLYPH_NET, help="the file of weights; the card goes beside it"
-    )
+    parser.add_argument("--network", choices=SHIPPED, default="glyph_net")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="CPU threads; PyTorch's own choice if not given")
+    parser.add_argument("--out", type=Path, help="the file of weights; the card goes beside it")
     args = parser.parse_args()
-    arch = glyph_net_arch()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    out = args.out or file_of(args.network, args.seed)
+    arch = SMALL[args.network]()
     data = glyph_data(arch.resolution, **DATA)
     torch.manual_seed(args.seed)
     model = EfficientNet(arch)
-    fit(model, data, RECIPE, seed=args.seed, device="cpu", checkpoint=args.checkpoint, progress=True)
+    checkpoint = Path(f"runs/networks/{args.network}-s{args.seed}.pt")
+    recipe = RECIPES_OF[arch.resolution]
+    fit(model, data, recipe, seed=args.seed, device="cpu", checkpoint=checkpoint, progress=True)
     metadata = {
         "arch": json.dumps(arch.to_dict()),
         "mean": json.dumps(data.mean),
@@ -112,10 +143,11 @@ def main() -> None:
         k: v.contiguous() for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")
     }
     content = to_bytes(weights, metadata)
-    write_atomically(args.out, lambda file: file.write(content))
-    made = provenance(COMMAND, [args.seed])
+    write_atomically(out, lambda file: file.write(content))
+    command = COMMAND if args.network == "glyph_net" else f"{COMMAND} --network {args.network}"
+    made = provenance(command, [args.seed])
     text = card(arch, evaluate(model, data, "validation"), evaluate(model, data, "test"), made, len(content))
-    write_atomically(args.out.with_suffix(".md"), lambda file: file.write(text.encode()))
+    write_atomically(out.with_suffix(".md"), lambda file: file.write(text.encode()))
     print(text)
 
 
