@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import lab_server, opened, python  # noqa: F401 (fixtures)
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from recording import watch
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from recording import watch
-from test_widgets_lab import KERNEL, server  # noqa: F401 (a fixture)
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.lab
 CELLS = [
@@ -18,25 +12,7 @@ CELLS = [
     "LayerExplorer(locked_by='ch01-n')",
     "Quiz(id='ch01-quiz', questions=[dict(question='One?', options=[('a', 'no'), ('b', 'yes')], answer=1)])",
 ]
-
-
-@pytest.fixture(scope="module")
-def opened(chromium: Browser, server: tuple[str, Path]) -> Iterator[Page]:  # noqa: F811
-    """A notebook with a prediction, what it locks, and a quiz, all cells run."""
-    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-    nbformat.write(notebook, server[1].parent / "notebooks" / "questions.ipynb")
-    page = chromium.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-    page.record = watch(page)
-    page.goto(server[0].replace("explorers.ipynb", "questions.ipynb"))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    kernel = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-    page.wait_for_function(f"window.{kernel} === 'connected'", timeout=90_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".efx >> nth=2", timeout=90_000)
-    page.record.clear()
-    yield page
-    page.context.close()
+PARTS = 3
 
 
 def test_a_number_is_typed_and_committed_and_the_notebook_stays_as_it_was(opened: Page):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from recording import watch
+from playwright.sync_api import Page, expect
 from test_replay_static import SHOWN, check
 from test_widgets_access import FAINT
-from test_widgets_lab import KERNEL, python, server  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.lab
 TESTS = Path(__file__).resolve().parents[1]
@@ -22,29 +19,11 @@ CELLS = [
     "from effnet_lib.widgets import SearchReplay\n"
     "w = SearchReplay(made_up_runs(), made_up_search_table(), {'evolution': 12, 'NSGA-II': 12})\nw",
 ]
+PARTS = 1
 NAMES = ("strategy", "against", "seed", "step")
 
 
-@pytest.fixture(scope="module")
-def opened(chromium: Browser, server: tuple[str, Path]) -> Iterator[Page]:  # noqa: F811
-    """A notebook with the replay, all cells run."""
-    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-    nbformat.write(notebook, server[1].parent / "notebooks" / "replay.ipynb")
-    page = chromium.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-    page.record = watch(page)
-    page.goto(server[0].replace("explorers.ipynb", "replay.ipynb"))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    kernel = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-    page.wait_for_function(f"window.{kernel} === 'connected'", timeout=90_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".efx", timeout=90_000)
-    page.record.clear()
-    yield page
-    page.context.close()
-
-
-def agree(page: Page, python: Callable[[str], Any]) -> dict[str, Any]:  # noqa: F811
+def agree(page: Page, python: Callable[[str], Any]) -> dict[str, Any]:
     """Both sides come to have the same settings, incumbent and regret; the page's numbers are the library's."""
     end = time.monotonic() + 30
     while True:
@@ -59,7 +38,7 @@ def agree(page: Page, python: Callable[[str], Any]) -> dict[str, Any]:  # noqa: 
         time.sleep(0.1)
 
 
-def test_python_sees_every_control(opened, python):  # noqa: F811
+def test_python_sees_every_control(opened, python):
     for name in ("seed", "against", "strategy"):
         for radio in opened.locator(f"input[type=radio][data-name={name}]").all():
             radio.check(force=True)
@@ -80,7 +59,7 @@ def test_python_sees_every_control(opened, python):  # noqa: F811
     agree(opened, python)
 
 
-def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
+def test_a_setting_from_python_moves_the_page(opened, python):
     python("w.strategy, w.against, w.seed, w.step = 'NSGA-II', 'random', 2, 40")
     assert [agree(opened, python)[name] for name in NAMES] == ["NSGA-II", "random", 2, 40]
     with pytest.raises(RuntimeError, match="ValueError: step must be an integer from 0 to 60, got 61"):
@@ -90,7 +69,7 @@ def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
     assert [agree(opened, python)[name] for name in NAMES] == ["NSGA-II", "random", 2, 40]
 
 
-def test_python_follows_while_it_plays_and_both_stop_at_the_end(opened, python):  # noqa: F811
+def test_python_follows_while_it_plays_and_both_stop_at_the_end(opened, python):
     python("w.strategy, w.against, w.seed, w.step = 'evolution', 'random', 0, 48")
     agree(opened, python)
     play = opened.locator("button[data-name=play]")
@@ -100,7 +79,7 @@ def test_python_follows_while_it_plays_and_both_stop_at_the_end(opened, python):
     assert agree(opened, python)["step"] == 60
 
 
-def test_keys_belong_to_the_replay_and_not_to_the_notebook(opened, python):  # noqa: F811
+def test_keys_belong_to_the_replay_and_not_to_the_notebook(opened, python):
     cells = opened.locator(".jp-Cell").count()
     python("w.step = 10")
     agree(opened, python)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page
-from recording import watch
+from playwright.sync_api import Locator, Page
 from test_widgets_access import FAINT
-from test_widgets_lab import KERNEL, python, server  # noqa: F401 (fixtures)
 
 from effnet_lib.widgets.space_explorer import CHOICES
 
@@ -23,25 +20,7 @@ CELLS = [
     "from effnet_lib.widgets import RewardShaper, SpaceExplorer\nspace = SpaceExplorer(made_up_search_table())\nspace",
     "reward = RewardShaper(made_up_search_table())\nreward",
 ]
-
-
-@pytest.fixture(scope="module")
-def opened(chromium: Browser, server: tuple[str, Path]) -> Iterator[Page]:  # noqa: F811
-    """A notebook with both widgets, all cells run."""
-    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-    nbformat.write(notebook, server[1].parent / "notebooks" / "search.ipynb")
-    page = chromium.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-    page.record = watch(page)
-    page.goto(server[0].replace("explorers.ipynb", "search.ipynb"))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    kernel = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-    page.wait_for_function(f"window.{kernel} === 'connected'", timeout=90_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".efx >> nth=1", timeout=90_000)
-    page.record.clear()
-    yield page
-    page.context.close()
+PARTS = 2
 
 
 READ = """root => root.querySelector("[data-best]")
@@ -60,7 +39,7 @@ def part(page: Page, name: str) -> Locator:
     return page.locator(".efx").nth(list(KNOWN).index(name))
 
 
-def agree(page: Page, python: Callable[[str], Any], name: str) -> list[Any]:  # noqa: F811
+def agree(page: Page, python: Callable[[str], Any], name: str) -> list[Any]:
     """Both sides come to the same settings and the same numbers."""
     end = time.monotonic() + 30
     while True:
@@ -71,7 +50,7 @@ def agree(page: Page, python: Callable[[str], Any], name: str) -> list[Any]:  # 
         time.sleep(0.05)
 
 
-def test_python_sees_every_choice(opened, python):  # noqa: F811
+def test_python_sees_every_choice(opened, python):
     seen = {agree(opened, python, "space")[0]}
     for name in CHOICES:
         for radio in part(opened, "space").locator(f"input[data-name={name}]").all():
@@ -81,7 +60,7 @@ def test_python_sees_every_choice(opened, python):  # noqa: F811
     assert len(seen) > 8
 
 
-def test_the_best_change_is_made_on_both_sides(opened, python):  # noqa: F811
+def test_the_best_change_is_made_on_both_sides(opened, python):
     python("space.genotype = (0,) * 7")
     agree(opened, python, "space")
     best = python("_answer = space.best_change")
@@ -95,7 +74,7 @@ def test_the_best_change_is_made_on_both_sides(opened, python):  # noqa: F811
     assert python("_answer = space.genotype") == best
 
 
-def test_python_sees_every_control_of_the_reward_at_its_ends(opened, python):  # noqa: F811
+def test_python_sees_every_control_of_the_reward_at_its_ends(opened, python):
     root, ranges = part(opened, "reward"), python("_answer = reward.ranges")
     for cost in ("latency", "macs"):
         root.locator(f"input[data-name=cost][value={cost}]").check(force=True)
@@ -122,7 +101,7 @@ def test_python_sees_every_control_of_the_reward_at_its_ends(opened, python):  #
             agree(opened, python, "reward")
 
 
-def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
+def test_a_setting_from_python_moves_the_page(opened, python):
     for code in ("space.genotype = (2, 1, 0, 1, 0, 1, 1)", "space.width = 1"):
         python(code)
         agree(opened, python, "space")
@@ -137,7 +116,7 @@ def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
     agree(opened, python, "space")
 
 
-def test_keys_belong_to_the_widgets_and_not_to_the_notebook(opened, python):  # noqa: F811
+def test_keys_belong_to_the_widgets_and_not_to_the_notebook(opened, python):
     part(opened, "space").locator("input[data-name=stage2]:checked").focus()
     for key in ("a", "b", "m", "ArrowDown", "ArrowDown", "Enter"):
         opened.keyboard.press(key)

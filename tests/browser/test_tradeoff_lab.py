@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-from recording import watch
+from playwright.sync_api import Locator, Page, expect
 from test_widgets_access import FAINT
-from test_widgets_lab import KERNEL, python, server  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.lab
 TESTS = Path(__file__).resolve().parents[1]
@@ -20,29 +17,11 @@ CELLS = [
     f"import sys; sys.path.append({str(TESTS)!r})\nfrom tradeoff_tables import made_up_table",
     "from effnet_lib.widgets import TradeoffExplorer\nw = TradeoffExplorer(made_up_table())\nw",
 ]
+PARTS = 1
 BEST = "[data-panel=rows] [data-best]"
 
 
-@pytest.fixture(scope="module")
-def opened(chromium: Browser, server: tuple[str, Path]) -> Iterator[Page]:  # noqa: F811
-    """A notebook with the explorer, all cells run."""
-    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-    nbformat.write(notebook, server[1].parent / "notebooks" / "tradeoff.ipynb")
-    page = chromium.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-    page.record = watch(page)
-    page.goto(server[0].replace("explorers.ipynb", "tradeoff.ipynb"))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    kernel = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-    page.wait_for_function(f"window.{kernel} === 'connected'", timeout=90_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".efx", timeout=90_000)
-    page.record.clear()
-    yield page
-    page.context.close()
-
-
-def agree(page: Page, python: Callable[[str], Any]) -> list[Any]:  # noqa: F811
+def agree(page: Page, python: Callable[[str], Any]) -> list[Any]:
     """Both sides come to have the same axis, budgets, selection and best choice."""
     read = """root => [root.querySelector("input[data-name=axis]:checked").value,
       root.querySelector("[data-panel=rows] [data-best]")?.dataset.best ?? null,
@@ -68,7 +47,7 @@ def control(page: Page, kind: str, name: str) -> Locator:
     return page.locator(f"input[type={kind}][data-name={name}]")
 
 
-def test_python_sees_every_control_at_its_ends(opened, python):  # noqa: F811
+def test_python_sees_every_control_at_its_ends(opened, python):
     limits = python("_answer = w.ranges")
     for axis in limits:
         opened.locator(f"input[data-name=axis][value={axis}]").check(force=True)
@@ -92,7 +71,7 @@ def test_python_sees_every_control_at_its_ends(opened, python):  # noqa: F811
             agree(opened, python)
 
 
-def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
+def test_a_setting_from_python_moves_the_page(opened, python):
     for axis in ("cpu", "macs"):
         python(f"w.axis = {axis!r}")
         assert agree(opened, python)[0] == axis
@@ -106,7 +85,7 @@ def test_a_setting_from_python_moves_the_page(opened, python):  # noqa: F811
     expect(opened.locator(".efx-card-title")).to_have_text("Best within the budget: base")
 
 
-def test_points_are_walked_by_arrow_keys_and_the_notebook_stays_as_it_was(opened, python):  # noqa: F811
+def test_points_are_walked_by_arrow_keys_and_the_notebook_stays_as_it_was(opened, python):
     python("w.axis, w.budget = 'macs', 300_000")
     agree(opened, python)
     opened.locator(".efx-point[value=base]").focus()
@@ -122,7 +101,7 @@ def test_points_are_walked_by_arrow_keys_and_the_notebook_stays_as_it_was(opened
     assert opened.locator(".jp-MarkdownCell").count() == 0
 
 
-def test_the_chosen_network_is_measured_in_the_kernel(opened, python):  # noqa: F811
+def test_the_chosen_network_is_measured_in_the_kernel(opened, python):
     python("w.selected = '2x depth'")
     button = opened.get_by_role("button", name="Measure on this machine")
     button.focus()
@@ -137,7 +116,7 @@ def test_the_chosen_network_is_measured_in_the_kernel(opened, python):  # noqa: 
     expect(told).to_contain_text("On your machine: ")
 
 
-def test_what_goes_wrong_in_the_kernel_is_told(opened, python):  # noqa: F811
+def test_what_goes_wrong_in_the_kernel_is_told(opened, python):
     python("w.selected = '2x own'\nw._archs['2x own'] = {'name': 'broken'}")
     opened.get_by_role("button", name="Measure on this machine").click()
     told = opened.locator(".efx-told")
@@ -151,7 +130,7 @@ def test_the_cards_figures_stand_side_by_side(opened):
     boxes = opened.locator(".efx-card .efx-stats > div").evaluate_all(
         "found => found.map(node => { const b = node.getBoundingClientRect(); return [b.left, b.top, b.bottom]; })"
     )
-    assert len(boxes) == 8
+    assert len(boxes) == 9
     assert boxes[0][1] == boxes[1][1]
     assert boxes[0][0] < boxes[1][0]
     terms = opened.locator(".efx-card dt").evaluate_all(

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from jupyter_client import BlockingKernelClient
-from playwright.sync_api import Browser, Locator, Page
-from recording import watch
+from playwright.sync_api import Locator, Page
 from test_widgets_access import FAINT
 from test_widgets_static import SETTINGS, TOTALS
 
@@ -27,102 +17,11 @@ from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {"layer": LayerExplorer, "network": NetworkExplorer, "scaling": ScalingExplorer}
-QUIET = {
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "notebook-extension/tracker": {"windowingMode": "none"},
-}
-PLACES = ("CONFIG", "DATA", "RUNTIME")
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """A JupyterLab of its own (folders, port, token), with a notebook that shows the explorers."""
-    folder = tmp_path_factory.mktemp("lab")
-    for name, values in QUIET.items():
-        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values))
-    lines = [f"{name} = {kind.__name__}()\n{name}" for name, kind in NAMES.items()]
-    names = ", ".join(kind.__name__ for kind in NAMES.values())
-    cells = [nbformat.v4.new_code_cell(text) for text in [f"from effnet_lib.widgets import {names}", *lines]]
-    notebooks = folder / "notebooks"
-    notebooks.mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), notebooks / "explorers.ipynb")
-
-    port, token = free_port(), secrets.token_hex(16)
-    environment = os.environ | {f"JUPYTER_{place}_DIR": str(folder / place.lower()) for place in PLACES}
-    for place in ("SETTINGS", "WORKSPACES"):
-        environment[f"JUPYTERLAB_{place}_DIR"] = str(folder / place.lower())
-    environment["IPYTHONDIR"] = str(folder / "ipython")
-    environment["PYTHONPATH"] = str(ROOT)
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser",
-        "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={notebooks}",
-    ]  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    log = (folder / "log").open("w")
-    with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as lab:
-        try:
-            _started(lab, f"{address}/api?token={token}", folder / "log")
-            yield f"{address}/lab/tree/explorers.ipynb?token={token}", folder / "runtime"
-        finally:
-            lab.terminate()
-
-
-def _started(lab: subprocess.Popen, url: str, log: Path) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end and lab.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
-
-
-@pytest.fixture(scope="module")
-def opened(chromium: Browser, server: tuple[str, Path]) -> Iterator[Page]:
-    """The notebook in JupyterLab, all cells run."""
-    page = chromium.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-    page.record = watch(page)
-    page.goto(server[0])
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    kernel = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-    page.wait_for_function(f"window.{kernel} === 'connected'", timeout=90_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".efx >> nth=2", timeout=90_000)
-    page.record.clear()
-    yield page
-    page.context.close()
-
-
-@pytest.fixture(scope="module")
-def python(opened: Page, server: tuple[str, Path]) -> Iterator[Callable[[str], Any]]:
-    """``python(expression)``: its value in the notebook's kernel; statements return None, errors raise."""
-    (connection,) = server[1].glob("kernel-*.json")
-    client = BlockingKernelClient(connection_file=str(connection))
-    client.load_connection_file()
-    client.start_channels()
-    client.wait_for_ready(timeout=60)
-
-    def run(code: str) -> Any:
-        expression = "__import__('json').dumps(_answer)"
-        found = client.execute(f"_answer = None\n{code}", silent=True, user_expressions={"value": expression},
-                               reply=True, timeout=60)["content"]  # fmt: skip
-        if found["status"] != "ok":
-            raise RuntimeError(f"{found['ename']}: {found['evalue']}")
-        return json.loads(found["user_expressions"]["value"]["data"]["text/plain"].strip("'"))
-
-    yield run
-    client.stop_channels()
+CELLS = [
+    f"from effnet_lib.widgets import {', '.join(kind.__name__ for kind in NAMES.values())}",
+    *(f"{name} = {kind.__name__}()\n{name}" for name, kind in NAMES.items()),
+]
+PARTS = len(NAMES)
 
 
 def _part(page: Page, name: str) -> Locator:
