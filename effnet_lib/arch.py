@@ -6,37 +6,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from effnet_lib.checks import known_fields, number, one_of, whole
+
 BLOCKS = ("mbconv", "fused")
 ACTIVATIONS = ("silu", "relu6", "relu")
 PADDINGS = ("symmetric", "same")
-
-
-def _whole(name: str, value: object, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-
-
-def _number(
-    name: str, value: object, low: float, high: float, *, below: bool = False, above: bool = False
-) -> None:
-    """Check low <= value <= high, with ``above``/``below`` making the lower/upper bound strict."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    good = good and (value > low if above else value >= low) and (value < high if below else value <= high)
-    if not good:
-        interval = f"{'(' if above else '['}{low}, {high}{')' if below else ']'}"
-        raise ValueError(f"{name} must be a number in {interval}, got {value!r}")
-
-
-def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+_PER_BLOCK = ("hidden", "squeeze", "residual")  # fields of StageSpec that only irregular networks need
 
 
 class BlockSpec(NamedTuple):
     """One block with all its widths worked out: what ``blocks.py`` builds and ``cost.py`` counts.
 
-    ``hidden`` is the expanded width ``in_channels * expand``; ``squeeze`` is the width inside
-    squeeze-and-excitation (0: none); ``residual`` says whether the input is added to the output.
+    ``hidden`` is the expanded width, ``in_channels * expand`` unless the stage says otherwise; ``squeeze``
+    is the width inside squeeze-and-excitation (0: none); ``residual`` says whether the input is added to
+    the output. There is an expansion layer unless ``expand`` is 1, whatever ``hidden`` is.
     """
 
     name: str
@@ -71,6 +54,12 @@ class StageSpec:
         Number of blocks.
     se_ratio : float
         Squeeze width over the block's *input* channels, in [0, 1]; 0 leaves squeeze-and-excitation out.
+    hidden, squeeze : tuple of int, optional
+        One width a block where ratios cannot say it, as in a pruned network; None leaves them to ``expand``
+        and ``se_ratio``. Without an expansion (1) or squeeze-and-excitation (0) there is no such width.
+    residual : tuple of bool, optional
+        Whether each block adds its input. None: wherever the shapes agree. A pruned network needs it where
+        two widths that differed became equal by chance.
 
     Raises
     ------
@@ -85,18 +74,60 @@ class StageSpec:
     channels: int
     depth: int
     se_ratio: float = 0.25
+    hidden: tuple[int, ...] | None = None
+    squeeze: tuple[int, ...] | None = None
+    residual: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
-        _one_of("block", self.block, BLOCKS)
-        _whole("kernel", self.kernel)
+        one_of("block", self.block, BLOCKS)
+        whole("kernel", self.kernel)
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {self.kernel}")
         if self.stride not in (1, 2):
             raise ValueError(f"stride must be 1 or 2, got {self.stride!r}")
-        _whole("expand", self.expand)
-        _whole("channels", self.channels)
-        _whole("depth", self.depth)
-        _number("se_ratio", self.se_ratio, 0, 1)
+        whole("expand", self.expand)
+        whole("channels", self.channels)
+        whole("depth", self.depth)
+        number("se_ratio", self.se_ratio, 0, 1)
+        for name, absent in (
+            ("hidden", self.expand == 1),
+            ("squeeze", not self.se_ratio),
+            ("residual", False),
+        ):
+            self._check_per_block(name, absent)
+
+    def _check_per_block(self, name: str, absent: bool) -> None:
+        values = getattr(self, name)
+        if values is None:
+            return
+        if absent:
+            ratio = f"expand is {self.expand}" if name == "hidden" else f"se_ratio is {self.se_ratio}"
+            raise ValueError(f"{name} must be None where {ratio}, got {values!r}")
+        if isinstance(values, (str, int)) or len(values) != self.depth:
+            raise ValueError(f"{name} must hold one value a block, {self.depth}, got {values!r}")
+        object.__setattr__(self, name, tuple(values))
+        for value in values:
+            if name != "residual":
+                whole(name, value)
+            elif not isinstance(value, bool):
+                raise ValueError(f"residual must hold True or False only, got {value!r}")
+
+    @property
+    def irregular(self) -> bool:
+        """Whether some width or residual is given block by block, as pruning leaves it."""
+        return any(getattr(self, name) is not None for name in _PER_BLOCK)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, ready for JSON; what is not given block by block is left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items() if not (name in _PER_BLOCK and value is None)
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.to_dict())
+        return f"StageSpec({given})"
 
 
 @dataclass(frozen=True)
@@ -160,16 +191,27 @@ class ArchSpec:
             if not isinstance(stage, StageSpec):
                 raise ValueError(f"stages must hold StageSpec rows only, got {stage!r}")
         for name in ("stem", "head", "resolution", "classes", "in_channels"):
-            _whole(name, getattr(self, name))
-        _one_of("activation", self.activation, ACTIVATIONS)
-        _one_of("padding", self.padding, PADDINGS)
-        _number("dropout", self.dropout, 0, 1, below=True)
-        _number("drop_path", self.drop_path, 0, 1, below=True)
-        _number("bn_eps", self.bn_eps, 0, 1, above=True)
-        _number("bn_momentum", self.bn_momentum, 0, 1, above=True)
+            whole(name, getattr(self, name))
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("padding", self.padding, PADDINGS)
+        number("dropout", self.dropout, 0, 1, below=True)
+        number("drop_path", self.drop_path, 0, 1, below=True)
+        number("bn_eps", self.bn_eps, 0, 1, above=True)
+        number("bn_momentum", self.bn_momentum, 0, 1, above=True)
         if self.stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, got {self.stem_stride!r}")
         self.check_resolution(self.resolution)
+        for block in self.blocks() if self.irregular else ():
+            if block.residual and (block.stride != 1 or block.in_channels != block.out_channels):
+                raise ValueError(
+                    f"residual of {block.name} must be False: its stride is {block.stride} and its widths are "
+                    f"{block.in_channels} and {block.out_channels}, so its input cannot be added to its output"
+                )
+
+    @property
+    def irregular(self) -> bool:
+        """Whether some stage gives widths or residuals block by block, as pruning leaves it."""
+        return any(stage.irregular for stage in self.stages)
 
     @property
     def total_stride(self) -> int:
@@ -181,7 +223,7 @@ class ArchSpec:
 
     def check_resolution(self, resolution: int) -> int:
         """Return ``resolution`` (pixels) if this network can take it, else raise ValueError."""
-        _whole("resolution", resolution)
+        whole("resolution", resolution)
         if resolution < self.total_stride:
             raise ValueError(
                 f"resolution must be at least {self.total_stride} pixels, the total stride of {self.name!r}, "
@@ -195,12 +237,19 @@ class ArchSpec:
         for i, stage in enumerate(self.stages):
             for j in range(stage.depth):
                 stride = stage.stride if j == 0 else 1
+                hidden = channels * stage.expand
                 squeeze = max(1, int(channels * stage.se_ratio)) if stage.se_ratio else 0
+                residual = stride == 1 and channels == stage.channels
+                if stage.hidden is not None:
+                    hidden = stage.hidden[j]
+                if stage.squeeze is not None:
+                    squeeze = stage.squeeze[j]
+                if stage.residual is not None:
+                    residual = stage.residual[j]
                 found.append(
                     BlockSpec(
-                        f"stages.{i}.{j}", stage.block, stage.kernel, stride, stage.expand, channels,
-                        channels * stage.expand, stage.channels, squeeze,
-                        stride == 1 and channels == stage.channels,
+                        f"stages.{i}.{j}", stage.block, stage.kernel, stride, stage.expand, channels, hidden,
+                        stage.channels, squeeze, residual,
                     )
                 )  # fmt: skip
                 channels = stage.channels
@@ -208,7 +257,7 @@ class ArchSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain dicts, lists, numbers and strings, ready for JSON; ``from_dict`` reads it back."""
-        return asdict(self) | {"stages": [asdict(stage) for stage in self.stages]}
+        return asdict(self) | {"stages": [stage.to_dict() for stage in self.stages]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ArchSpec:
@@ -219,23 +268,10 @@ class ArchSpec:
         ValueError
             If a key is unknown or missing, or a value is not allowed.
         """
-        values = _known(cls, values)
-        values["stages"] = tuple(StageSpec(**_known(StageSpec, stage)) for stage in values["stages"])
+        values = known_fields(cls, values)
+        values["stages"] = tuple(StageSpec(**known_fields(StageSpec, stage)) for stage in values["stages"])
         return cls(**values)
 
     def replace(self, **changes: Any) -> ArchSpec:
         """A copy with some fields changed, checked again."""
         return replace(self, **changes)
-
-
-def _known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise ValueError(f"{cls.__name__} must be read from a mapping, got {type(values).__name__}")
-    allowed = {f.name for f in fields(cls)}
-    needed = {f.name for f in fields(cls) if f.default is f.default_factory}  # both MISSING: no default
-    if unknown := sorted(set(values) - allowed, key=str):
-        its = ", ".join(sorted(allowed))
-        raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields are {its}")
-    if missing := sorted(needed - set(values)):
-        raise ValueError(f"{cls.__name__} needs the field {missing[0]!r}, got {sorted(values)}")
-    return dict(values)

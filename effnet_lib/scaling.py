@@ -81,7 +81,8 @@ def scale(
     Raises
     ------
     ValueError
-        If a multiplier is not positive or the resolution is below the network's total stride.
+        If a multiplier is not positive or the resolution is below the network's total stride, or width or
+        depth of an irregular (pruned) network is to change: its widths follow no rule that could be scaled.
 
     Notes
     -----
@@ -90,6 +91,11 @@ def scale(
     """
     _positive("width", width)
     _positive("depth", depth)
+    if arch.irregular and (width != 1 or depth != 1):
+        raise ValueError(
+            f"arch must be regular to be scaled, got {arch.name!r} with widths given block by block; scale first, "
+            "then prune (the resolution alone may change)"
+        )
     last = len(arch.stages) - 1
 
     def widened(channels: int) -> int:

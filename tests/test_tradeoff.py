@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import random
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
@@ -181,6 +182,14 @@ def test_a_compressed_network_says_its_form_and_is_not_measured_in_its_place(mon
     assert "is not a float network of PyTorch" in sent[0]["error"]
     with pytest.raises(ValueError, match="row '2x width': form must be words, got 8"):
         TradeoffExplorer(changed(form=8))
+
+
+def test_a_pruned_networks_card_shows_the_widths_that_no_ratio_gives():
+    first, *others = glyph_base(24).stages
+    pruned = glyph_base(24).replace(stages=(first, *(replace(s, hidden=(7,) * s.depth) for s in others)))
+    row = TradeoffExplorer(changed(arch=pruned.to_dict())).rows[1]
+    assert row["arch"]["hidden"] == {"1": [7], "2": [7, 7], "3": [7]}
+    assert row["arch"]["stages"] == TradeoffExplorer(changed(arch=glyph_base(24).to_dict())).rows[1]["arch"]["stages"]
 
 
 def test_a_table_without_sizes_has_no_such_axis():

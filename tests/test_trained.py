@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from effnet_lib import cost_of
 from effnet_lib.arch import ArchSpec
-from effnet_lib.data.glyphs import glyph_data
 from effnet_lib.experiments.glyph_net import DATA
+from effnet_lib.experiments.runs import data_of
 from effnet_lib.small import SMALL
 from effnet_lib.train import evaluate
 from effnet_lib.trained import GLYPH_NET, SHIPPED, load_glyph_net, load_trained, normalisation, weights_of
@@ -23,7 +23,7 @@ def test_a_shipped_network_is_what_its_card_says(name):
     assert f"| parameters | {cost_of(model.arch).params:,} |" in card
     assert f"| file | {file.stat().st_size:,} bytes" in card
     assert file.stat().st_size <= 1_000_000
-    data = glyph_data(model.arch.resolution, **DATA)
+    data = data_of({"set": "glyphs", **DATA}, model.arch.resolution)  # the canvases are drawn once
     assert normalisation(file) == (pytest.approx(data.mean, abs=1e-4), pytest.approx(data.std, abs=1e-4))
     report = evaluate(model, data, "test")
     told = float(re.search(r"test accuracy, used once \| ([\d.]+) %", card)[1])

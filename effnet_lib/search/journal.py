@@ -11,7 +11,6 @@ import errno
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +42,7 @@ def identity(strategy: Strategy, evaluate: Callable[[Genotype], Any]) -> dict[st
         "maximize": maximized(strategy),
         "space": {
             "name": space.name, "dimensions": space.dimensions, "divisor": space.divisor,
-            "base": asdict(space.base),
+            "base": space.base.to_dict(),
         },
         "random": state["random"],
         "pending": state["pending"],

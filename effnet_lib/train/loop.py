@@ -13,7 +13,7 @@ from effnet_lib.train import checkpoint as checkpoints
 from effnet_lib.train.distributed import place
 from effnet_lib.train.history import Bar, History
 from effnet_lib.train.recipe import Recipe
-from effnet_lib.train.run import Run
+from effnet_lib.train.run import Loss, Run
 
 
 def fit(
@@ -21,7 +21,7 @@ def fit(
     device: torch.device | str | None = None, amp: bool | None = None, workers: int = 0,
     rates: dict[str, float] | None = None, checkpoint: str | Path | None = None,
     save_every: int | None = None, resume: bool = True, progress: bool = False,
-    on_epoch: Callable[[History], None] | None = None,
+    on_epoch: Callable[[History], None] | None = None, loss: Loss | None = None,
 ) -> History:  # fmt: skip
     """Train ``model`` in place, and leave it in evaluation mode with its final (or averaged) weights.
 
@@ -52,6 +52,10 @@ def fit(
         Show a bar with loss, accuracy and the time left.
     on_epoch : callable, optional
         Called with the History after every epoch.
+    loss : callable, optional
+        ``loss(images, logits, labels)``, the mean loss of a training batch, in place of the recipe's cross-entropy;
+        ``images`` are as the model saw them, augmented and normalised. An attribute ``identity``, plain values,
+        tells one such loss from another when a run is resumed.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def fit(
     ``effnet_lib.train.distributed.group``, every process takes its share of every batch.
     """
     run = Run(
-        model, data, recipe, seed=seed, device=device, amp=amp, workers=workers, rates=rates
+        model, data, recipe, seed=seed, device=device, amp=amp, workers=workers, rates=rates, loss=loss
     )  # fmt: skip
     here = place()
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):

@@ -19,12 +19,21 @@ from effnet_lib.train.distributed import cross_entropy_sum, gathered, parallel, 
 from effnet_lib.train.history import Bar, History
 from effnet_lib.train.recipe import Recipe, get_recipe, make_optimizer, parameter_groups
 
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  #: (images, logits, labels) of a batch to their mean loss
+
 
 def default_device() -> torch.device:
     """This process' GPU if there is one, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda", place().local_rank)
     return torch.device("cpu")
+
+
+def _identity_of(loss: Loss | None) -> Any:
+    """Plain values that tell one loss from another; None for the recipe's own cross-entropy."""
+    if loss is None:
+        return None
+    return getattr(loss, "identity", getattr(loss, "__qualname__", type(loss).__qualname__))
 
 
 class Run:
@@ -36,9 +45,9 @@ class Run:
     def __init__(
         self, model: nn.Module, data: ImageData, recipe: str | Recipe = "small", *, seed: int = 0,
         device: torch.device | str | None = None, amp: bool | None = None, workers: int = 0,
-        rates: dict[str, float] | None = None,
+        rates: dict[str, float] | None = None, loss: Loss | None = None,
     ) -> None:  # fmt: skip
-        self.recipe, self.seed = get_recipe(recipe), seed
+        self.recipe, self.seed, self.loss = get_recipe(recipe), seed, loss
         self.device = default_device() if device is None else torch.device(device)
         here = place()
         self.train = Batches(
@@ -66,7 +75,7 @@ class Run:
         self._identity = {
             "recipe": self.recipe.to_dict(), "seed": seed, "data": data.name, "images": len(self.train),
             "parameters": {name: list(p.shape) for name, p in self.model.named_parameters()},
-            "processes": here.world, "rates": rates,
+            "processes": here.world, "rates": rates, "loss": _identity_of(loss),
         }  # fmt: skip
 
     def _mix(self, average: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -82,6 +91,11 @@ class Run:
         """Whether every step has been taken."""
         return self.step >= self.last
 
+    def _loss(self, images: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.loss is not None:
+            return self.loss(images, logits, labels)
+        return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+
     def take_step(self, images: Tensor, labels: Tensor) -> None:
         """One optimizer step on this process' share of a batch."""
         rate = self.recipe.rate(self.step, self.per_epoch, self.last)
@@ -89,7 +103,7 @@ class Run:
             group["lr"] = rate * group["factor"]
         with torch.autocast(self.device.type, self._half, enabled=self.amp):
             logits = self.parallel(images)
-            loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+            loss = self._loss(images, logits, labels)
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()
         if self.recipe.clip:

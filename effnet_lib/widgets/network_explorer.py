@@ -12,6 +12,9 @@ from effnet_lib.families import available, get_arch
 from effnet_lib.widgets.base import Choice, Explorer, Number, Setting, text_table
 from effnet_lib.widgets.bundle import script, style
 
+#: Of a stage, in the order in which the page reads them.
+_STAGE = ("block", "kernel", "stride", "expand", "channels", "depth", "se_ratio")
+
 
 class Variant(Setting):
     """The name of one of the widget's networks."""
@@ -49,6 +52,11 @@ class NetworkExplorer(Explorer):
     def __init__(self, variant: str | None = None, arch: ArchSpec | None = None, **settings: Any) -> None:
         if arch is not None and not isinstance(arch, ArchSpec):
             raise ValueError(f"arch must be an ArchSpec, got {arch!r}")
+        if arch is not None and arch.irregular:
+            raise ValueError(
+                f"arch must be regular, because the page works widths out from ratios, got {arch.name!r} with widths "
+                "given block by block"
+            )
         self._archs = {name: get_arch(name) for name in available()}
         if arch is not None:
             self._archs = {arch.name: arch} | self._archs | {arch.name: arch}
@@ -89,7 +97,8 @@ class NetworkExplorer(Explorer):
 
 
 def rows(arch: ArchSpec) -> dict[str, Any]:
-    """What the page needs of an architecture to count its costs, every stage as a list."""
+    """What the page needs of a regular architecture to count its costs, every stage as a list."""
     values = arch.to_dict()
     kept = ("stem", "head", "resolution", "classes", "in_channels", "stem_stride", "fixed_ends")
-    return {name: values[name] for name in kept} | {"stages": [list(s.values()) for s in values["stages"]]}
+    stages = [[getattr(stage, name) for name in _STAGE] for stage in arch.stages]
+    return {name: values[name] for name in kept} | {"stages": stages}

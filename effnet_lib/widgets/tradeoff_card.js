@@ -43,7 +43,7 @@ export function architecture(row) {
     BLOCKS[block] ?? block,
     `${kernel}×${kernel}`,
     String(step),
-    `×${expand}`,
+    arch.hidden?.[i] ? `to ${arch.hidden[i].join(", ")}` : `×${expand}`,
     String(channels),
     String(depth),
     se ? String(+se.toPrecision(3)) : "none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from typing import Any
@@ -115,10 +116,17 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{AXES[axis]} must be a positive number, got {cost!r}")
     return {
         "name": row["name"], "label": row["name"], "family": str(row["family"]), **costs,
-        "arch": compact(ArchSpec.from_dict(row["arch"])), "form": form, "latency": latency,
+        "arch": shape(ArchSpec.from_dict(row["arch"])), "form": form, "latency": latency,
         "validation": _summary(row, "validation"), "test": _summary(row, "test"),
         "runs": [[run["seed"], run["validation_accuracy"], run["test_accuracy"]] for run in runs],
     }  # fmt: skip
+
+
+def shape(arch: ArchSpec) -> dict[str, Any]:
+    """What the card shows of ``arch``: ``hidden`` has the widths of the stages that give them block by block."""
+    regular = tuple(replace(stage, hidden=None, squeeze=None, residual=None) for stage in arch.stages)
+    hidden = {str(i): list(stage.hidden) for i, stage in enumerate(arch.stages) if stage.hidden}
+    return compact(arch.replace(stages=regular)) | ({"hidden": hidden} if hidden else {})
 
 
 def _summary(row: Mapping[str, Any], split: str) -> list[Any]:

@@ -62,6 +62,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data):
     assert not torch.equal(first.classifier.weight, other.classifier.weight)
 
 
+def test_a_loss_of_the_callers_own_takes_the_place_of_the_recipes(data):
+    plain, same, other = network(), network(), network()
+    fit(plain, data, RECIPE, device="cpu")
+    fit(same, data, RECIPE, device="cpu", loss=lambda x, z, y: F.cross_entropy(z, y, label_smoothing=0.1))
+    fit(other, data, RECIPE, device="cpu", loss=lambda x, z, y: F.cross_entropy(z, y) + 0 * x.sum())
+    assert torch.equal(plain.classifier.weight, same.classifier.weight)
+    assert not torch.equal(plain.classifier.weight, other.classifier.weight)
+
+
 def test_the_global_random_state_is_left_alone(data):
     before = torch.get_rng_state()
     fit(network(), data, RECIPE.replace(epochs=0.2), device="cpu")
