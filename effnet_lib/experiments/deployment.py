@@ -74,6 +74,8 @@ def exported(network: str, seed: int, folder: Path, forms: tuple[str, ...] = tup
         stem, resolution = f"{network}-random", get_arch(network).resolution
     else:
         weights = file_of(network, seed)
+        if not weights.is_file():
+            load_seed(network, seed)  # says what is missing, and how it is made
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:10]
         stem, resolution = f"{network}-s{seed}-{digest}", SMALL[network]().resolution
     folder.mkdir(parents=True, exist_ok=True)

@@ -102,19 +102,22 @@ def runtime_rows(network: str, found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def choose(table: list[dict[str, Any]], network: str) -> str:
-    """The fastest form at one thread of those that lose at most one point on validation, by the mean over seeds.
+    """The form to deploy ``network`` in, from validation accuracy (mean over seeds) and speed at one thread.
 
-    The float network is one of them; forms without a latency are passed over.
+    Of the forms that lose at most one point against float, those within a tenth of the fastest are as good as equal
+    in speed; the most accurate of them is chosen, the first in order if several are. The float network is a form, too;
+    forms without a latency are passed over.
     """
     mine = {row["form"]: row for row in table if row["family"] == network and row["runs"]}
-    float_accuracy = results.mean(mine["float"], "validation")
-    allowed = SETTING["most_points_lost"] / 100
-    fits = [
-        (-row["latency"]["1"]["speedup"]["median"], form)
+    accuracy = {form: results.mean(row, "validation") for form, row in mine.items()}
+    allowed = accuracy["float"] - SETTING["most_points_lost"] / 100
+    speed = {
+        form: row["latency"]["1"]["speedup"]["median"]
         for form, row in mine.items()
-        if row["latency"] and float_accuracy - results.mean(row, "validation") <= allowed
-    ]
-    return min(fits)[1] if fits else "float"
+        if row["latency"] and accuracy[form] >= allowed
+    }
+    fast = [form for form in speed if speed[form] >= 0.9 * max(speed.values())]
+    return max(fast, key=accuracy.__getitem__) if fast else "float"
 
 
 def write(journal: Journal, folder: Path = results.FOLDER) -> Path:
