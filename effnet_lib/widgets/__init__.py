@@ -7,6 +7,8 @@ from importlib import import_module
 _HOMES = {
     "LayerExplorer": "layer_explorer",
     "NetworkExplorer": "network_explorer",
+    "PruningExplorer": "pruning_explorer",
+    "QuantizationExplorer": "quantization_explorer",
     "RewardShaper": "reward_shaper",
     "ScalingExplorer": "scaling_explorer",
     "SearchReplay": "search_replay",

@@ -16,10 +16,11 @@ _EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?|class) ([A-Za-z_$
 _LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
-def script(name: str) -> str:
-    """The module ``name`` (say ``"quiz.js"``) of this folder with all that it imports inlined.
+def script(name: str, *folders: Path) -> str:
+    """The module ``name`` (say ``"quiz.js"``) with all that it imports inlined, as one text.
 
-    Indentation and comment lines stay behind: every widget stored in a notebook carries this text.
+    Modules are looked for in ``folders``, in order, and then in this one. Indentation and comment lines stay
+    behind: every widget stored in a notebook carries this text.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def script(name: str) -> str:
         module has no ``export default``.
     """
     inlined: list[str] = []
-    body = _body(name.removesuffix(".js"), [], inlined)
+    body = _body(name.removesuffix(".js"), [], inlined, (*folders, HERE))
     if "\nexport default " not in body:
         raise ValueError(f"{name} must have an 'export default', got none")
     _check(name, re.sub(r"^export ", "", body, flags=re.MULTILINE))
@@ -40,16 +41,17 @@ def style(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("kit.css", *names))
 
 
-def _body(module: str, above: list[str], inlined: list[str]) -> str:
+def _body(module: str, above: list[str], inlined: list[str], folders: tuple[Path, ...]) -> str:
     """Text of a module with its imports replaced by the names of functions' results; fills ``inlined``."""
     if module in above:
         circle = " -> ".join([*above, module])
         raise ValueError(f"modules must not import one another in a circle, got {circle}")
-    text = (HERE / f"{module}.js").read_text(encoding="utf-8")
+    found = (folder / f"{module}.js" for folder in folders if (folder / f"{module}.js").is_file())
+    text = next(found, HERE / f"{module}.js").read_text(encoding="utf-8")
 
     def replace(match: re.Match[str]) -> str:
         imported = match[2]
-        source = _body(imported, [*above, module], inlined)
+        source = _body(imported, [*above, module], inlined, folders)
         if not any(chunk.startswith(f"const _{imported} = ") for chunk in inlined):
             names = _EXPORT.findall(source)
             inner = re.sub(r"^export ", "", source, flags=re.MULTILINE).rstrip()

@@ -209,18 +209,18 @@ def test_an_interrupted_distillation_ends_in_the_same_weights_and_another_teache
     distill(whole, network(1), data, recipe, device="cpu")
     path = tmp_path / "run.pt"
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(history):
-        raise Stop
+        raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         distill(broken, network(1), data, recipe, device="cpu", checkpoint=path, on_epoch=stop)
     other = network(drop_path=0.2)
-    with pytest.raises(CheckpointError, match="belongs to another run: its loss is .*'teacher'"):
+    with pytest.raises(CheckpointError, match=r"belongs to another run: its loss is .*'teacher'"):
         distill(other, network(2), data, recipe, device="cpu", checkpoint=path)
-    with pytest.raises(CheckpointError, match="belongs to another run: its loss is .*'temperature': 4"):
+    with pytest.raises(CheckpointError, match=r"belongs to another run: its loss is .*'temperature': 4"):
         distill(other, network(1), data, recipe, device="cpu", checkpoint=path, temperature=2.0)
     with pytest.raises(CheckpointError, match="belongs to another run: its loss is"):
         fit(other, data, recipe, device="cpu", checkpoint=path)
