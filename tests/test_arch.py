@@ -92,3 +92,53 @@ def test_a_stored_arch_with_a_strange_or_missing_key_is_refused():
         ArchSpec.from_dict(incomplete)
     with pytest.raises(ValueError, match="must be read from a mapping, got list"):
         ArchSpec.from_dict([1, 2])
+
+
+IRREGULAR = ARCH.replace(
+    stages=(StageSpec("mbconv", 3, 2, 6, 24, 2, hidden=[90, 31], squeeze=[3, 6], residual=[False, False]),)
+)
+
+
+def test_widths_given_block_by_block_are_those_of_the_blocks():
+    first, second = IRREGULAR.blocks()
+    assert [first.hidden, second.hidden, first.squeeze, second.squeeze] == [90, 31, 3, 6]
+    assert not second.residual
+    assert ARCH.blocks()[1].residual
+    assert IRREGULAR.irregular
+    assert not ARCH.irregular
+    assert ArchSpec.from_dict(json.loads(json.dumps(IRREGULAR.to_dict()))) == IRREGULAR
+    assert eval(repr(IRREGULAR)) == IRREGULAR
+
+
+def test_a_regular_arch_says_nothing_about_what_only_pruned_networks_need():
+    names = {"block", "kernel", "stride", "expand", "channels", "depth", "se_ratio"}
+    assert set(ARCH.to_dict()["stages"][0]) == names
+    assert repr(STAGE) == (
+        "StageSpec(block='mbconv', kernel=3, stride=2, expand=6, channels=24, depth=2, se_ratio=0.25)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden": (8,)}, r"hidden must hold one value a block, 2, got \(8,\)"),
+        ({"hidden": 8}, "hidden must hold one value a block, 2, got 8"),
+        ({"hidden": (8, 0)}, "hidden must be an integer of at least 1, got 0"),
+        ({"hidden": (8, 8), "expand": 1}, r"hidden must be None where expand is 1, got \(8, 8\)"),
+        ({"squeeze": (1, 1), "se_ratio": 0}, r"squeeze must be None where se_ratio is 0, got \(1, 1\)"),
+        ({"squeeze": (1, True)}, "squeeze must be an integer of at least 1, got True"),
+        ({"residual": (1, 0)}, "residual must hold True or False only, got 1"),
+    ],
+)
+def test_a_bad_width_of_a_block_is_refused(change, message):
+    row = {"block": "mbconv", "kernel": 3, "stride": 1, "expand": 6, "channels": 24, "depth": 2} | change
+    with pytest.raises(ValueError, match=message):
+        StageSpec(**row)
+
+
+def test_a_residual_that_cannot_be_added_is_refused():
+    stage = StageSpec("mbconv", 3, 2, 6, 24, 2, residual=(True, True))
+    with pytest.raises(
+        ValueError, match=r"residual of stages.0.0 must be False: its stride is 2 .* 16 and 24"
+    ):
+        ARCH.replace(stages=(stage,))

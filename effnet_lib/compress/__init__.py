@@ -56,6 +56,7 @@ _HOME = {
     "FakeQuantize": "fake",
     "QuantizedLayer": "layers",
     "layer_bytes": "layers",
+    "kind_of": "layers",
     "weighted_layers": "layers",
     "QuantizedNetwork": "network",
     "quantized": "network",

@@ -45,8 +45,8 @@ CHANNELS = (
     "channels l1 hidden 75 %",
     "channels l1 all 50 %",
 )
-WEIGHTS = ("weights global 50 %", "weights gradual 90 %")
-SCRATCH = ("channels scratch all 50 %", "channels scratch hidden 75 %")
+WEIGHTS = ("weights global 50 %", "weights gradual 80 %")
+SCRATCH = ("channels scratch all 50 %",)
 FOUR_BITS = "weights 4 bits, activations 8 bits: per channel, fine-tuned with quantization"
 
 

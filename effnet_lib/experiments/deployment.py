@@ -82,7 +82,7 @@ def exported(network: str, seed: int, folder: Path, forms: tuple[str, ...] = tup
     files = {form: folder / f"{stem}.{form}.onnx" for form in ("float", *forms)}
     if not files["float"].is_file():
         if network in PHOTOGRAPHS:
-            export_onnx(calibrated(network), files["float"])
+            export_onnx(calibrated(network), files["float"], tolerance=1e-3)  # deep and random: it amplifies
         else:
             export_onnx(load_seed(network, seed), files["float"], normalise=normalisation(weights))
     for form in forms:

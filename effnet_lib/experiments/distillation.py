@@ -2,24 +2,21 @@
 
 ``python -m effnet_lib.experiments.distillation`` trains a teacher without label smoothing (the network ``glyph_net``,
 whose shipped weights were trained with it and twice as long), then students by every method of
-``METHODS`` from three seeds, and writes ``distillation_glyphs.json``; stop and start it as you like. The method is
-chosen on validation; the chosen one and its rivals get ``--more`` further seeds, and the test split is used once a
-run. ``--quick`` trains one student again and compares it with the table.
+``METHODS`` from three seeds, and writes ``distillation_glyphs.json``; stop and start it as you like, and raise ``--seeds``
+for more. A method is chosen on validation, and the test split is used once a run. ``--quick`` trains one student again and compares it with the table.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from effnet_lib import results
@@ -27,19 +24,16 @@ from effnet_lib.arch import ArchSpec
 from effnet_lib.compress.distillation import distill
 from effnet_lib.data.sets import ImageData
 from effnet_lib.experiments import glyph_net, tables
+from effnet_lib.experiments.distillation_teacher import UNSMOOTHED, pictures, train_teacher
 from effnet_lib.experiments.journal import Journal
-from effnet_lib.experiments.runs import data_of
 from effnet_lib.model import EfficientNet
 from effnet_lib.small import glyph_base
-from effnet_lib.small import glyph_net as teacher_arch
-from effnet_lib.train import Recipe, evaluate, fit, split_accuracy
-from effnet_lib.train.checkpoint import write_atomically
-from effnet_lib.trained import GLYPH_NET, load_glyph_net, normalisation
+from effnet_lib.train import Recipe, fit, split_accuracy
+from effnet_lib.trained import GLYPH_NET, load_glyph_net
 
 COMMAND = "python -m effnet_lib.experiments.distillation"
 TABLE = "distillation_glyphs"
 TITLE = "A small student on drawn letters, with and without a teacher, at the same number of steps"
-UNSMOOTHED = results.FOLDER / "glyph_net_unsmoothed.safetensors"
 TEACHERS = {"smoothed": GLYPH_NET, "unsmoothed": UNSMOOTHED}  #: files of weights
 RECIPE = (
     glyph_net.RECIPES_OF[32].replace(name="distillation", epochs=8, lr=1.6e-2, label_smoothing=0.0).to_dict()
@@ -65,10 +59,8 @@ def _method(
 def _methods() -> list[dict[str, Any]]:
     smooth = {"recipe": {"label_smoothing": 0.1}}
     found = [_method("labels", "plain"), _method("smoothed labels", "plain", change=smooth)]
-    for t, alpha in ((1, 0.5), (4, 0.5), (8, 0.5), (4, 1.0)):
-        found.append(_method(f"T = {t}, alpha = {alpha:g}", "unsmoothed teacher", "unsmoothed", t, alpha))
+    found.append(_method("T = 4, alpha = 1", "unsmoothed teacher", "unsmoothed", 4, 1.0))
     found.append(_method("T = 4, alpha = 1, smoothed teacher", "smoothed teacher", "smoothed", 4, 1.0))
-    found.append(_method("T = 8, alpha = 0.5, no T²", "without T²", "unsmoothed", 8, 0.5, False))
     twice = {"recipe": {"epochs": 2 * RECIPE["epochs"]}}
     found.append(_method("labels, twice as long", "longer", change=twice))
     name = "T = 4, alpha = 1, twice as long"
@@ -76,10 +68,14 @@ def _methods() -> list[dict[str, Any]]:
     found.append(_method("labels, 12,000 images", "many images", change=MANY))
     name = "T = 4, alpha = 1, 12,000 images"
     found.append(_method(name, "many images", "unsmoothed", 4, 1.0, change=MANY))
+    for t in (8, 4, 1):
+        found.append(_method(f"T = {t}, alpha = 0.5", "unsmoothed teacher", "unsmoothed", t, 0.5))
+    found.append(_method("T = 8, alpha = 0.5, no T²", "without T²", "unsmoothed", 8, 0.5, False))
     return found
 
 
 METHODS = _methods()
+CORE = 8  # of these every seed is trained first, so that a run that is stopped early has what is compared
 
 
 def method_of(name: str) -> dict[str, Any]:
@@ -127,12 +123,6 @@ class Remembered(nn.Module):
         return torch.stack([self._answers[key] for key in keys])
 
 
-def pictures(spec: Mapping[str, Any], resolution: int = 32) -> ImageData:
-    """The job's images, normalised as the teachers' were."""
-    mean, std = normalisation()
-    return replace(data_of(spec, resolution), mean=mean, std=std)
-
-
 def train_student(made: Mapping[str, Any], teachers: Mapping[str, nn.Module]) -> dict[str, Any]:
     """Train the job's student, and test it once; it decides nothing."""
     torch.set_num_threads(1)
@@ -165,36 +155,6 @@ def _first(data: ImageData, n: int) -> Any:
     return type(split)(split.images[:n], split.labels[:n])
 
 
-def train_teacher(folder: Path, tell: Callable[[str], None]) -> None:
-    """The teacher without label smoothing, if it is not there yet, and the card beside it."""
-    if UNSMOOTHED.is_file():
-        return
-    torch.set_num_threads(1)
-    tell("training the teacher")
-    data = pictures({"set": "glyphs", **glyph_net.DATA})
-    torch.manual_seed(0)
-    model = EfficientNet(teacher_arch().replace(name="glyph_net_unsmoothed"))
-    recipe = glyph_net.RECIPES_OF[32].replace(epochs=12, label_smoothing=0.0)
-    began = time.process_time()
-    fit(model, data, recipe, device="cpu", checkpoint=folder / "glyph_net_unsmoothed.pt",
-        on_epoch=lambda history: tell(f"  epoch {len(history)}: {history.validation_accuracy[-1]:.3f}"))  # fmt: skip
-    tell(f"  {time.process_time() - began:.0f} CPU seconds")
-    weights = {
-        k: v.contiguous() for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")
-    }
-    kept = {
-        "arch": json.dumps(model.arch.to_dict()),
-        "mean": json.dumps(data.mean),
-        "std": json.dumps(data.std),
-    }
-    content = to_bytes(weights, kept)
-    write_atomically(UNSMOOTHED, lambda file: file.write(content))
-    found = evaluate(model, data, "validation"), evaluate(model, data, "test")
-    made = tables.provenance(COMMAND, [0])
-    card = glyph_net.card(model.arch, *found, made, len(content), recipe)
-    write_atomically(UNSMOOTHED.with_suffix(".md"), lambda file: file.write(card.encode()))
-
-
 def chosen(journal: Journal, seeds: int) -> dict[str, Any]:
     """The method with a teacher whose students do best on validation, on the first ``seeds`` seeds.
 
@@ -202,11 +162,6 @@ def chosen(journal: Journal, seeds: int) -> dict[str, Any]:
     """
     rivals = [m for m in METHODS if m["teacher"] and m["change"] == {"data": {}, "recipe": {}}]
     return max(rivals, key=lambda m: fmean(journal[job(m, s)]["validation_accuracy"] for s in range(seeds)))
-
-
-def finalists(journal: Journal, seeds: int) -> list[dict[str, Any]]:
-    """The methods that get further seeds: the chosen one and what it has to beat."""
-    return [method_of(name) for name in ("labels", "smoothed labels")] + [chosen(journal, seeds)]
 
 
 def write(journal: Journal, choice: str | None = None) -> Path | None:
@@ -232,9 +187,6 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds of every method")
-    parser.add_argument(
-        "--more", type=int, default=3, help="further seeds of the chosen method and its rivals"
-    )
     parser.add_argument("--folder", type=Path, default=Path("experiments"), help="of journal and checkpoint")
     parser.add_argument("--quick", action="store_true", help="train one student again and compare")
     args = parser.parse_args()
@@ -246,7 +198,7 @@ def main() -> None:
     def tell(line: str) -> None:
         print(line, flush=True)
 
-    train_teacher(args.folder, tell)
+    train_teacher(COMMAND, args.folder, tell)
     teachers = {name: Remembered(load_glyph_net(path)) for name, path in TEACHERS.items()}
     journal = Journal(args.folder / f"{TABLE}.jsonl")
 
@@ -257,13 +209,11 @@ def main() -> None:
             journal.add(made, result)
             tell(f"{method['name']}, seed {seed}: {result['validation_accuracy']:.4f}, {result['seconds']} s")
 
-    for seed in range(args.seeds):
-        for method in METHODS:
-            do(method, seed)
-        write(journal)
-    for seed in range(args.seeds, args.seeds + args.more):
-        for method in finalists(journal, args.seeds):
-            do(method, seed)
+    for methods in (METHODS[:CORE], METHODS[CORE:]):
+        for seed in range(args.seeds):
+            for method in methods:
+                do(method, seed)
+            write(journal)
     tell(str(write(journal, chosen(journal, args.seeds)["name"])))
 
 

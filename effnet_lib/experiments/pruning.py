@@ -56,13 +56,12 @@ SETTING = {
 WEIGHTS, CHANNELS = (0.3, 0.5, 0.7, 0.8), (0.25, 0.5, 0.75)
 SCRATCH = (("all", 0.5), ("hidden", 0.75))  # groups and amounts of the shapes that are trained from scratch
 
-How = Mapping[
-    str, Any
-]  #: one way to make the network smaller: ``structure``, ``method``, ``groups``, ``amount``
+#: One way to make the network smaller: ``structure``, ``method``, ``groups``, ``amount``.
+How = Mapping[str, Any]
 
 
 def ways() -> Iterator[dict[str, Any]]:
-    """Every row, the most important first."""
+    """Every row; those that take longest last."""
 
     def way(structure: str, method: str, groups: str, amount: float) -> dict[str, Any]:
         return {"structure": structure, "method": method, "groups": groups, "amount": amount}
@@ -72,10 +71,10 @@ def ways() -> Iterator[dict[str, Any]]:
     yield from (way("weights", "global", "all", amount) for amount in WEIGHTS)
     yield from (way("channels", "l1", "all", amount) for amount in CHANNELS[:2])
     yield from (way("channels", "scratch, short", groups, amount) for groups, amount in SCRATCH)
-    yield from (way("weights", "gradual", "all", amount) for amount in WEIGHTS[2:])
-    yield from (way("weights", "layer", "all", amount) for amount in WEIGHTS[1:3])
     yield from (way("channels", "bn", "hidden", amount) for amount in CHANNELS)
-    yield from (way("channels", "random", "hidden", amount) for amount in CHANNELS[:2])
+    yield way("channels", "random", "hidden", CHANNELS[1])
+    yield way("weights", "gradual", "all", WEIGHTS[-1])
+    yield from (way("weights", "layer", "all", amount) for amount in WEIGHTS[1:3])
     yield from (way("channels", "scratch", groups, amount) for groups, amount in SCRATCH)  # the longest
 
 

@@ -49,7 +49,7 @@ def plain(model: EfficientNet) -> nn.Sequential:
 def _compiled(model: nn.Module, example: Tensor) -> Any:
     import torch._inductor.config as config
 
-    with config.patch(freezing=True), torch.no_grad():
+    with config.patch(freezing=True), torch.inference_mode(), torch.no_grad():  # as it will be called
         made = torch.compile(model)
         made(example)
     return made
@@ -77,7 +77,7 @@ def pytorch_forms(model: EfficientNet, calibration: list[Tensor]) -> dict[str, n
     calibration : list of Tensor
         Normalised images, (N, C, H, W).
     """
-    example = calibration[0][:1].contiguous(memory_format=torch.channels_last)
+    example = calibration[0][:1].contiguous()
     folded = fold_batch_norms(model)
     with muted(), torch.no_grad():
         from torch.ao.quantization import get_default_qconfig_mapping

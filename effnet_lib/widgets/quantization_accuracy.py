@@ -29,8 +29,6 @@ def measured_accuracies(table: str | Mapping[str, Any] | Table | None = None) ->
     ValueError
         If the table is unknown, or has no row of the family "float".
     """
-    if table is None and TABLE not in results.available():
-        return {}
     found = _as_table(table)
     whole = [accuracies(row) for row in found if row["family"] == "float"]
     if not whole:
@@ -77,7 +75,7 @@ def accuracy_of(known: Mapping[str, Any], kind: str, scheme: Scheme) -> dict[str
 
     ``deviation`` is None for one seed. None if that was not measured.
     """
-    if not known or (scheme.observer == "percentile" and scheme.percentile != known["percentile"]):
+    if scheme.observer == "percentile" and scheme.percentile != known["percentile"]:
         return None
     key = key_of(kind, scheme.symmetric, scheme.per_channel, scheme.observer)
     words = known["measured"].get(key, {}).get(str(scheme.bits))

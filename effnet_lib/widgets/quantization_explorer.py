@@ -12,12 +12,7 @@ from effnet_lib.results import Table
 from effnet_lib.widgets.base import BookWidget, Choice, Number, Setting, Text, text_table
 from effnet_lib.widgets.bundle import script, style
 from effnet_lib.widgets.quantization_accuracy import accuracy_of, measured_accuracies
-from effnet_lib.widgets.quantization_numbers import (
-    Quantized,
-    decoded,
-    quantized_numbers,
-    stored_tensors,
-)
+from effnet_lib.widgets.quantization_numbers import Quantized, decoded, quantized_numbers, stored_tensors
 
 if TYPE_CHECKING:
     from effnet_lib.compress.affine import Scheme
@@ -36,9 +31,10 @@ class TensorName(Setting):
 class QuantizationExplorer(BookWidget):
     """Weights and activations of ``glyph_lite``, quantized as the reader wants.
 
-    Tensors are in half precision, batch norms folded; all numbers are those of ``effnet_lib.compress``. The accuracy
-    is that of the whole network with all its weights, or all its activations, quantized in the same way, as measured
-    for the table ``quantization_glyphs``.
+    Tensors are in half precision, batch norms folded; all numbers are those of ``effnet_lib.compress``. The page
+    rounds to float32 where the library does and sums in double precision: integers, scales and zero points are equal
+    on both sides, errors to within a millionth. The accuracy is that of the whole network with all its weights, or all
+    its activations, quantized in the same way, as measured for the table ``quantization_glyphs``.
 
     Parameters
     ----------
@@ -58,6 +54,11 @@ class QuantizationExplorer(BookWidget):
         The measured accuracies, ``quantization_glyphs`` by default.
     locked_by : str
         Id of a ``Predict`` that has to be answered first.
+
+    Raises
+    ------
+    ValueError
+        If the table is unknown or of another form, or a setting is none of those that there are.
     """
 
     _esm = script("quantization_explorer.js")
@@ -143,7 +144,8 @@ class QuantizationExplorer(BookWidget):
         if accuracy:
             deviation = accuracy["deviation"]
             spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-            score = f"{100 * accuracy['mean']:.1f}{spread} % over {len(accuracy['accuracies'])} seeds"
+            seeds = len(accuracy["accuracies"])
+            score = f"{100 * accuracy['mean']:.1f}{spread} % over {seeds} seed{'s' if seeds > 1 else ''}"
         return (
             f"{row['label']}: {row['kind']} of {row['layer']}, {shape}\n"
             f"{self.bits} bits, {self.form}, {per}, {clip}\n{text_table(table[1:])}\n"

@@ -11,6 +11,7 @@ from effnet_lib.data.glyphs import draw_glyphs
 from effnet_lib.deploy import FORMS, OnnxNetwork, pixel_batches
 from effnet_lib.experiments import deployment
 from effnet_lib.experiments.journal import Journal
+from effnet_lib.experiments.runtimes import plain
 from effnet_lib.trained import load_trained, normalisation, weights_of
 
 STORED = deployment.TABLE in results.available()
@@ -72,7 +73,7 @@ def timed(network, threads, folder):
         factor = 0.8 if network == "glyph_net" else faster.get(form, 0.5)
         times[form] = [t / factor for t in times["float"]]
     times["operators"] = {form: {"Conv": (3e-4, 18), "Gemm": (1e-6, 1)} for form in ("float", "u8s8")}
-    times["bytes"] = {form: 7 for form in ("float", *FORMS)}
+    times["bytes"] = dict.fromkeys(("float", *FORMS), 7)
     return times
 
 
@@ -117,6 +118,13 @@ def test_a_table_is_made_piece_by_piece_and_chooses_on_validation(tmp_path, monk
     )
     assert results.mean(table.row("glyph_lite float")) == pytest.approx(0.981)
     assert {"onnxruntime", "onnx", "torch"} <= set(found["made_by"]["versions"])
+
+
+def test_the_network_that_is_traced_is_the_network():
+    model = load_trained("glyph_net")
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(model)(images), model(images))
 
 
 @pytest.mark.skipif(not STORED, reason="the table has not been made")
