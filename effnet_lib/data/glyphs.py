@@ -41,7 +41,8 @@ _CLUTTER = 3  # fragments of other letters in a scene
 
 
 class Difficulty(NamedTuple):
-    """What makes a set easier or harder: the letter's size, as a fraction of the canvas, and the noise."""
+    """What makes a set easier or harder: the letter's size with the empty border of its type, as a fraction of
+    the canvas, and the noise."""
 
     smallest: float
     largest: float

@@ -214,7 +214,7 @@ def main() -> None:
         return
     journal = Journal(args.folder / f"{TABLE}.jsonl")
     run(journal, args.folder, args.latency, tell, args.runtimes)
-    tell(str(write(journal)))
+    tell(str(write(Journal(journal.path))))  # with what others have added meanwhile
 
 
 if __name__ == "__main__":

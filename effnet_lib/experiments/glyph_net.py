@@ -107,9 +107,9 @@ def card(
         **Mistakes.** Most frequent on the test split: {mistakes}.
 
         **Not for** reading text. It has seen single light letters of ten fonts, {100 * level.smallest:.0f} to
-        {100 * level.largest:.0f} % as large as the picture; dark letters, handwriting, other fonts, smaller
-        letters and letters that are none of the 20 are outside what it was trained on, and it will name
-        one of its classes all the same.
+        {100 * level.largest:.0f} % of the picture (with the empty border of their type); dark letters,
+        handwriting, other fonts, smaller letters and letters that are none of the 20 are outside what it was
+        trained on, and it will name one of its classes all the same.
 
         Licence: that of the code.
     """

@@ -12,7 +12,7 @@ import argparse
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,24 @@ import torch
 from effnet_lib import results
 from effnet_lib.compress import (
     apply_masks,
-    magnitude_masks,
     prunable,
-    prune_fraction,
     prune_gradually,
     storage_bytes,
 )
 from effnet_lib.cost import cost_of
 from effnet_lib.data.sets import ImageData
 from effnet_lib.experiments import tables
-from effnet_lib.experiments.glyph_net import DATA, RECIPES_OF, load_seed
+from effnet_lib.experiments.glyph_net import load_seed
 from effnet_lib.experiments.journal import Journal
+from effnet_lib.experiments.pruning_ways import (
+    PILOT,
+    SETTING,
+    job_of,
+    name_of,
+    pilot_ways,
+    smaller,
+    ways,
+)
 from effnet_lib.experiments.runs import data_of
 from effnet_lib.measure import latency
 from effnet_lib.model import EfficientNet
@@ -40,79 +47,6 @@ from effnet_lib.train import Recipe, fit, recalibrate, split_accuracy
 COMMAND = "python -m effnet_lib.experiments.pruning"
 TABLE = "pruning_glyphs"
 TITLE = "A trained network pruned in several ways, repaired, and compared with training from scratch, on drawn letters"
-NETWORK = "glyph_net"
-FULL = RECIPES_OF[32]
-EPOCHS = 2  # of fine-tuning
-PILOT = {"rates": (4e-3, 8e-3, 1.2e-2), "seed": 0}
-SETTING = {
-    "network": NETWORK,
-    "data": {"set": "glyphs", **DATA},
-    "fine_tuning": FULL.replace(name="fine-tuning", epochs=EPOCHS, warm_up=0.1).to_dict() | {"lr": None},
-    "full": FULL.to_dict(),
-    "recalibration": 1000,  # training images for batch-norm statistics
-    "gradual": {"until": 0.6, "every": 10},  # of all steps; steps between two changes of the masks
-    "threads": 1,
-}  # fmt: skip
-WEIGHTS, CHANNELS = (0.3, 0.5, 0.7, 0.8), (0.25, 0.5, 0.75)
-SCRATCH = (("all", 0.5), ("hidden", 0.75))  # groups and amounts of the shapes that are trained from scratch
-
-#: One way to make the network smaller: ``structure``, ``method``, ``groups``, ``amount``.
-How = Mapping[str, Any]
-
-
-def ways() -> Iterator[dict[str, Any]]:
-    """Every row; those that take longest last."""
-
-    def way(structure: str, method: str, groups: str, amount: float) -> dict[str, Any]:
-        return {"structure": structure, "method": method, "groups": groups, "amount": amount}
-
-    yield way("none", "none", "none", 0.0)
-    yield from (way("channels", "l1", "hidden", amount) for amount in CHANNELS)
-    yield from (way("weights", "global", "all", amount) for amount in WEIGHTS)
-    yield from (way("channels", "l1", "all", amount) for amount in CHANNELS[:2])
-    yield from (way("channels", "scratch, short", groups, amount) for groups, amount in SCRATCH)
-    yield from (way("channels", "bn", "hidden", amount) for amount in CHANNELS)
-    yield way("channels", "random", "hidden", CHANNELS[1])
-    yield way("weights", "gradual", "all", WEIGHTS[-1])
-    yield from (way("weights", "layer", "all", amount) for amount in WEIGHTS[1:3])
-    yield from (way("channels", "scratch", groups, amount) for groups, amount in SCRATCH)  # the longest
-
-
-def name_of(how: How) -> str:
-    """What a row is called: "weights global 90 %", "channels l1 hidden 50 %"."""
-    if how["structure"] == "none":
-        return "not pruned"
-    groups = f" {how['groups']}" if how["structure"] == "channels" else ""
-    return f"{how['structure']} {how['method']}{groups} {100 * how['amount']:.0f} %"
-
-
-def smaller(model: EfficientNet, how: How, seed: int) -> EfficientNet:
-    """``model`` made smaller as ``how`` says, not repaired; masks of single weights are not held in force."""
-    if how["structure"] == "channels":
-        criterion = how["method"] if how["method"] in ("l1", "bn", "random") else "random"
-        return prune_fraction(model, how["amount"], criterion, how["groups"], seed=seed)
-    pruned = copy.deepcopy(model)
-    if how["structure"] == "weights":
-        scope = "layer" if how["method"] == "layer" else "global"
-        apply_masks(pruned, magnitude_masks(pruned, how["amount"], scope)).remove()
-    return pruned
-
-
-def recipe_of(how: How, rate: float, setting: Mapping[str, Any] = SETTING) -> Recipe:
-    """Fine-tuning; the full recipe; or the full recipe shortened to the epochs of fine-tuning."""
-    tuning = Recipe(**setting["fine_tuning"] | {"lr": rate})
-    full = Recipe(**setting["full"])
-    return {"scratch": full, "scratch, short": full.replace(epochs=tuning.epochs)}.get(how["method"], tuning)
-
-
-def job_of(
-    how: How, seed: int, rate: float, setting: Mapping[str, Any] = SETTING, **more: Any
-) -> dict[str, Any]:
-    """One run as plain values."""
-    return {
-        "pruning": {k: v for k, v in setting.items() if k not in ("full", "fine_tuning")},
-        "recipe": recipe_of(how, rate, setting).to_dict(), "how": dict(how), "seed": seed, **more,
-    }  # fmt: skip
 
 
 def run(job: Mapping[str, Any], data: ImageData, source: EfficientNet, pilot: bool = False) -> dict[str, Any]:
@@ -171,14 +105,6 @@ def chosen_rate(
             )
     means = {rate: sum(r["validation"] for r in rows if r["rate"] == rate) for rate in PILOT["rates"]}
     return max(means, key=means.get), rows
-
-
-def pilot_ways() -> list[dict[str, Any]]:
-    """What the pilot fine-tunes: one of either structure, strong enough to need it."""
-    return [
-        {"structure": "weights", "method": "global", "groups": "all", "amount": 0.8},
-        {"structure": "channels", "method": "l1", "groups": "hidden", "amount": 0.5},
-    ]
 
 
 def rows_of(

@@ -56,7 +56,8 @@ ORDER = (
 SETTING = {
     "network": NETWORK,
     "data": {"train": 12000, "validation": 2000, "test": 2000, "difficulty": "hard"},
-    "calibration": 1024,  # training images
+    "calibration": 1024,  # training images, for ranges and dead channels
+    "bias_calibration": 512,  # the first of them, for biases and sensitivities
     "percentile": 99.9,
     "fine_tuning": repairs.RECIPE.to_dict(),
     "mixed_choices": list(repairs.CHOICES),

@@ -21,7 +21,7 @@ from effnet_lib.data.sets import ImageData
 from effnet_lib.model import EfficientNet
 from effnet_lib.train import RECIPES, fit
 
-RECIPE = RECIPES["small"].replace(name="fine-tuning", epochs=2, lr=1e-3, warm_up=0.1)
+RECIPE = RECIPES["small"].replace(name="fine-tuning", epochs=1, lr=1e-3, warm_up=0.1)
 CHOICES = (2, 3, 4, 5, 6, 8)
 BUDGET_BITS = 4  # mixed precision has the bytes of so many bits everywhere
 TENSOR = Scheme(per_channel=False)
@@ -51,7 +51,6 @@ AFTER_TRAINING = {
 TRAINED = {
     "fine-tuned with quantization": ("folded", TENSOR),
     "dead channels zeroed, fine-tuned with quantization": ("clean", TENSOR),
-    "equalized, fine-tuned with quantization": ("equalized", TENSOR),
     "per channel, fine-tuned with quantization": ("folded", CHANNEL),
 }
 CONTROL = {
@@ -73,9 +72,7 @@ def rows() -> Iterator[dict[str, Any]]:
         if (weights, acts) == (4, 8):
             wanted += [*TRAINED, *CONTROL, *MIXED]
         elif acts == 4:
-            wanted += [
-                repair for repair in (*TRAINED, *CONTROL) if repair.startswith(("per channel", "equal"))
-            ]
+            wanted += [repair for repair in (*TRAINED, *CONTROL) if repair.startswith("per channel")]
         for repair in wanted:
             yield {
                 "name": f"weights {weights} bits, activations {acts} bits: {repair}", "family": "repairs",
@@ -119,7 +116,7 @@ class Bench:
             name, scheme, corrected = AFTER_TRAINING[repair]
             network = quantized(self.network(name), replace(scheme, bits=bits), acts, self.calibration)
             if corrected:
-                correct_bias(network, self.network(name), self.calibration)
+                correct_bias(network, self.network(name), self.calibration[:2])
             return network, {}
         if repair in CONTROL:
             scheme = replace(CONTROL[repair], bits=bits)

@@ -10,6 +10,7 @@ from effnet_lib import ArchSpec, EfficientNet, StageSpec, cost_of, results
 from effnet_lib.compress import prunable, storage_bytes
 from effnet_lib.experiments import pruning as script
 from effnet_lib.experiments.journal import Journal
+from effnet_lib.experiments.pruning_ways import recipe_of
 from effnet_lib.experiments.runs import data_of
 
 STORED = script.TABLE in results.available()
@@ -42,7 +43,7 @@ def tiny(name, seed):
 def small(monkeypatch):
     monkeypatch.setattr(script, "load_seed", tiny)
     monkeypatch.setattr(script, "PILOT", {"rates": (2e-3, 4e-3), "seed": 0})
-    chosen = [w for w in script.ways() if w["amount"] in (0.0, 0.5, 0.75)]
+    chosen = [w for w in script.ways() if w["amount"] in (0.0, 0.5, 0.8)]
     monkeypatch.setattr(script, "ways", lambda: iter(chosen))
     return chosen
 
@@ -90,10 +91,10 @@ def test_a_run_from_scratch_has_the_pruned_networks_shape_and_nothing_of_its_wei
     ]  # whatever the source's weights
     assert found[0] | {"seconds": 0} == found[1] | {"seconds": 0}
     assert found[0]["bytes"]["dense"] == storage_bytes(shaped)
-    recipe = script.recipe_of(how, 2e-3, SETTING)
+    recipe = recipe_of(how, 2e-3, SETTING)
     assert (recipe.epochs, recipe.lr) == (1, SETTING["full"]["lr"])
-    assert script.recipe_of(how | {"method": "scratch"}, 2e-3, SETTING).epochs == 2
-    assert script.recipe_of(how | {"method": "l1"}, 2e-3, SETTING).lr == 2e-3
+    assert recipe_of(how | {"method": "scratch"}, 2e-3, SETTING).epochs == 2
+    assert recipe_of(how | {"method": "l1"}, 2e-3, SETTING).lr == 2e-3
 
 
 def test_names_are_unique_and_say_what_was_done():
@@ -130,7 +131,7 @@ def test_the_stored_table_has_every_way_with_every_seed(table):
 
 
 def test_the_stored_costs_are_those_of_the_networks(table):
-    source = script.load_seed(script.NETWORK, 0)
+    source = script.load_seed(script.SETTING["network"], 0)
     for row in table:
         pruned = script.smaller(source, row, 0)
         assert pruned.arch.to_dict() == row["arch"]
