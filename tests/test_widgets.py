@@ -90,7 +90,7 @@ def test_an_arch_that_is_none_is_refused():
     with pytest.raises(ValueError, match="arch must be an ArchSpec, got 'b0'"):
         NetworkExplorer(arch="b0")
     stage = StageSpec("mbconv", 3, 2, 4, 8, 1, hidden=(30,))
-    with pytest.raises(ValueError, match="arch must be regular, .* got 'pruned' with widths given block by block"):
+    with pytest.raises(ValueError, match=r"arch must be regular, .* got 'pruned' with widths given block by block"):
         NetworkExplorer(arch=ArchSpec("pruned", (stage,), stem=8, head=8, resolution=32))
 
 

@@ -64,6 +64,7 @@ def layer_bytes(weights: int, channels: int, scheme: Scheme | None, bias: bool =
 
 @torch.no_grad()
 def described(name: str, layer: nn.Module) -> QuantizedLayer:
+    """What there is to say of ``layer``, quantized or not, under ``name``."""
     bias = None if layer.bias is None else layer.bias.detach()
     if not parametrize.is_parametrized(layer, "weight"):
         weight, scheme, integers, scale, zero = layer.weight.detach(), None, None, None, None

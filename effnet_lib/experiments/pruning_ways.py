@@ -44,9 +44,9 @@ def ways() -> Iterator[dict[str, Any]]:
     yield from (way("channels", "scratch, short", groups, amount) for groups, amount in SCRATCH)
     yield from (way("channels", "bn", "hidden", amount) for amount in CHANNELS)
     yield way("channels", "random", "hidden", CHANNELS[1])
-    yield from (way("channels", "scratch", groups, amount) for groups, amount in SCRATCH)  # the longest
     yield way("weights", "gradual", "all", WEIGHTS[-1])
     yield way("weights", "layer", "all", WEIGHTS[1])
+    yield from (way("channels", "scratch", groups, amount) for groups, amount in SCRATCH)  # the longest
 
 
 def name_of(how: How) -> str:

@@ -37,7 +37,8 @@ function layersOf(rows, widths) {
     const outs = widths.get(out) ?? shape[0];
     const ins = depthwise ? 1 : (widths.get(into) ?? shape[1]);
     const weights = outs * ins * kernel;
-    return { name, kind, weights, nonzero: weights, out: outs, rest: norm ? 2 * outs : outs, norm, macs: pixels * weights };
+    const rest = norm ? 2 * outs : outs;
+    return { name, kind, weights, nonzero: weights, out: outs, rest, norm, macs: pixels * weights };
   });
 }
 

@@ -5,6 +5,7 @@ import { LOOKS, measuredOf, pruned, spread } from "./pruning.js";
 import { accuracyPicture, groupStrips, layerBars, mark } from "./pruning_pictures.js";
 
 const NAMES = ["structure", "scope", "criterion"];
+const AMOUNT = { name: "amount", label: "How much of it", unit: "%", step: 5, whole: true };
 const LABELS = {
   structure: { weights: "single weights", channels: "channels" },
   scope: { global: "smallest of all", layer: "the same in every layer" },
@@ -47,7 +48,7 @@ function build(kit) {
       { class: "efx-knobs efx-pruning-knobs" },
       kit.pick({ name: "structure", label: "What is removed", labels: LABELS.structure }),
       h("div", {}, picks.scope, picks.criterion),
-      kit.knob({ name: "amount", label: "How much of it", unit: "%", step: 5, whole: true, words: (n) => `${n} percent` }),
+      kit.knob({ ...AMOUNT, words: (n) => `${n} percent` }),
     ),
     lead,
     facts,
@@ -79,10 +80,11 @@ function build(kit) {
       setting.amount === 0
         ? "Nothing is removed: the network as it was trained."
         : weights
-          ? `${setting.amount}\u00a0% ${what} are zero now. A dense kernel multiplies by every zero: no MAC is saved. ` +
-            `Bytes are saved by a form that says where the zeros are.`
-          : `${setting.amount}\u00a0% ${what} are gone, from every tensor that has them. A smaller network remains, with ` +
-            `${fewer(found.params, before.params)} fewer parameters and ${fewer(found.macs, before.macs)} fewer MACs.`;
+          ? `${setting.amount}\u00a0% ${what} are zero now. A dense kernel multiplies by every zero: no MAC is ` +
+            `saved. Bytes are saved by a form that says where the zeros are.`
+          : `${setting.amount}\u00a0% ${what} are gone, from every tensor that has them. A smaller network ` +
+            `remains, with ${fewer(found.params, before.params)} fewer parameters and ` +
+            `${fewer(found.macs, before.macs)} fewer MACs.`;
     lead.textContent = meaning;
     redraw(facts, stats(found, before, here, weights));
     title.textContent = weights ? "Weights that are not zero, by layer" : "Channels that stay, by group";
@@ -103,7 +105,12 @@ function build(kit) {
             ...amounts.map((percent) =>
               h(
                 "button",
-                { type: "button", value: percent, "data-key": `at-${percent}`, "aria-pressed": String(percent === setting.amount) },
+                {
+                  type: "button",
+                  value: percent,
+                  "data-key": `at-${percent}`,
+                  "aria-pressed": String(percent === setting.amount),
+                },
                 `${percent}\u00a0%`,
               ),
             ),
@@ -115,19 +122,22 @@ function build(kit) {
       const looks = Object.keys(LOOKS).filter((look) => here[look]);
       const parts = looks.map((look) => `${LOOKS[look]} ${spread(here[look])}`);
       words = `Names of the test letters right: ${parts.join("; ")}.`;
-    } else if (amounts.length) words = `At ${setting.amount}\u00a0% it has not been measured, and nothing is made up between.`;
+    } else if (amounts.length)
+      words = `At ${setting.amount}\u00a0% it has not been measured, and nothing is made up between.`;
     told.textContent = words;
     if (width === 0) width = Math.max(280, pair.lastChild.clientWidth || 420);
     chart.replaceChildren(
-      ...(points.length ? [accuracyPicture({ points, amount: setting.amount, most: kit.limits("amount")[1], width })] : []),
+      ...(points.length
+        ? [accuracyPicture({ points, amount: setting.amount, most: kit.limits("amount")[1], width })]
+        : []),
     );
     const looks = Object.keys(LOOKS).filter((look) => points.some(([, entry]) => entry[look]));
     redraw(key, looks.length ? [legend(looks)] : []);
     const seeds = points[0]?.[1].tuned?.[2];
     about.textContent = points.length
-      ? `Means ± standard deviations of ${seeds} networks, each trained from a seed of its own. Recalibrated: batch-norm ` +
-        `statistics taken anew from ${whole(known.images ?? 0)} training pictures. Fine-tuned: ${known.epochs} epochs; ` +
-        `full training is ${known.full}. Costs and pictures are those of the first network.`
+      ? `Means ± standard deviations of ${seeds} networks, each trained from a seed of its own. Recalibrated: ` +
+        `batch-norm statistics taken anew from ${whole(known.images ?? 0)} training pictures. Fine-tuned: ` +
+        `${known.epochs} epochs; full training is ${known.full}. Costs and pictures are those of the first network.`
       : "";
     return words;
   }
@@ -168,7 +178,12 @@ function legend(looks) {
     "ul",
     { class: "efx-key", "aria-label": "Key to the accuracies" },
     looks.map((look) =>
-      h("li", {}, s("svg", { width: 18, height: 14, viewBox: "-9 -7 18 14", "aria-hidden": "true" }, mark(look)), LOOKS[look]),
+      h(
+        "li",
+        {},
+        s("svg", { width: 18, height: 14, viewBox: "-9 -7 18 14", "aria-hidden": "true" }, mark(look)),
+        LOOKS[look],
+      ),
     ),
   );
 }

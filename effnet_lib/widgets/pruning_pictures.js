@@ -32,7 +32,8 @@ export function layerBars(layers) {
         class: `efx-${KIND[kind] ?? "pointwise"}`,
         style: { width: `${((100 * nonzero) / weights).toFixed(2)}%` },
       });
-      return row(name.replace(/\.conv$/, ""), h("span", { class: "efx-track", "aria-hidden": "true" }, bar), nonzero, weights);
+      const track = h("span", { class: "efx-track", "aria-hidden": "true" }, bar);
+      return row(name.replace(/\.conv$/, ""), track, nonzero, weights);
     }),
   );
 }

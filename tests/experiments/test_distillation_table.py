@@ -70,16 +70,19 @@ def test_a_remembered_teacher_says_what_it_said_and_is_asked_once():
     assert asked == [4, 2, 6]
 
 
-def test_a_student_is_the_same_with_a_teacher_that_remembers():
-    method = d.method_of("T = 4, alpha = 0.5")
+def test_a_taught_student_asks_its_teacher_once_a_picture_and_an_untaught_one_never():
+    asked = []
     network = load_glyph_net(d.TEACHERS["unsmoothed"])
-    first, again = (
-        d.train_student(small(method), {"unsmoothed": teacher})
-        for teacher in (network, d.Remembered(network))
-    )
-    assert first["watched"] == pytest.approx(again["watched"], abs=0.03)
-    plain = d.train_student(small(d.method_of("labels")), {})
-    assert plain["watched"] != first["watched"]
+    network.register_forward_hook(lambda module, inputs, output: asked.append(len(output)) and None)
+    teachers = {"unsmoothed": d.Remembered(network)}
+    plain = d.train_student(small(d.method_of("labels")), teachers)
+    assert asked == []
+    taught = d.train_student(small(d.method_of("T = 8, alpha = 0.5")), teachers)
+    assert 448 <= sum(asked) <= 500  # two epochs of seven batches, from 500 pictures
+    for result in (plain, taught):
+        assert result["seed"] == 0
+        assert len(result["watched"]) == 2
+        assert 0 < result["test_accuracy"] < 0.5
 
 
 def test_the_second_teacher_is_the_first_ones_plan_and_tells_wrong_classes_apart():
