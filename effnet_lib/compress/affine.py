@@ -91,7 +91,7 @@ def integer_range(bits: int, signed: bool = True, narrow: bool = False) -> tuple
 def scale_and_zero_point(low: Tensor | float, high: Tensor | float, scheme: Scheme) -> tuple[Tensor, Tensor]:
     """The scale and zero point with which ``scheme`` covers [low, high], and 0.
 
-    Symmetric: scale = max(|low|, |high|) / qmax and zero point 0. Affine: scale = (high - low) / (qmax - qmin)
+    Symmetric: scale = max(abs(low), abs(high)) / qmax and zero point 0. Affine: scale = (high - low) / (qmax - qmin)
     after the range is widened to hold 0, and the zero point is the integer that stands for 0 exactly: padding
     and ReLU make zeros, which must not carry an error (Jacob et al. 2018, Section 2.1).
 

@@ -75,9 +75,9 @@ def equalize(folded: EfficientNet, relu6: str = "cap") -> EfficientNet:
 
     ReLU lets a positive factor through, so a channel may be written s times smaller and read s times larger. With
     s = sqrt(r1 / r2), where r1 and r2 are the channel's largest magnitudes in the two weights, both become
-    sqrt(r1 r2) (Nagel et al. 2019, Section 4.1; Appendix A derives it). Pairs that share a layer pull at each other, so this is repeated until
-    nothing moves. A channel that is 0 in either weight is left alone. Pairs are those of ``equalization_pairs``:
-    tensors that a residual sum reads keep their scale.
+    sqrt(r1 r2) (Nagel et al. 2019, Section 4.1; Appendix A derives it). Pairs that share a layer pull at each
+    other, so this is repeated until nothing moves. A channel that is 0 in either weight is left alone. Pairs are
+    those of ``equalization_pairs``: tensors that a residual sum reads keep their scale.
 
     Parameters
     ----------

@@ -42,7 +42,8 @@ from effnet_lib.experiments.pruning_ways import (
 from effnet_lib.experiments.runs import data_of
 from effnet_lib.measure import latency
 from effnet_lib.model import EfficientNet
-from effnet_lib.train import Recipe, fit, recalibrate, split_accuracy
+from effnet_lib.train import fit, recalibrate, split_accuracy
+from effnet_lib.train.recipe import Recipe
 
 COMMAND = "python -m effnet_lib.experiments.pruning"
 TABLE = "pruning_glyphs"

@@ -9,7 +9,7 @@ from typing import Any
 from effnet_lib.compress import apply_masks, magnitude_masks, prune_fraction
 from effnet_lib.experiments.glyph_net import DATA, RECIPES_OF
 from effnet_lib.model import EfficientNet
-from effnet_lib.train import Recipe
+from effnet_lib.train.recipe import Recipe
 
 NETWORK = "glyph_net"
 FULL = RECIPES_OF[32]
