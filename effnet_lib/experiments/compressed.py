@@ -105,7 +105,7 @@ def sources() -> list[Source]:
                             "nonzero 32-bit floats and a bitmask; unpacked to be run", None, size))  # fmt: skip
     for name, family in (("labels", "trained small"), (distilled.setting["chosen"], "distilled")):
         row = distilled.row(name)
-        label = "student" if family == "distilled" else "student without a teacher"
+        label = "student, short training" + (", taught" if family == "distilled" else "")
         found.append(Source(label, family, ArchSpec.from_dict(row["arch"]), accuracies(row), FLOAT, "float"))
     row = rounded.row(FOUR_BITS)
     form = "4-bit weights packed, 8-bit activations; fine-tuned; no runtime at hand"
