@@ -23,7 +23,7 @@ TENSORS = "quantization_tensors"
 
 @lru_cache(maxsize=1)
 def stored_tensors() -> tuple[dict[str, Any], ...]:
-    """The rows of ``effnet_lib/results/quantization_tensors.json``, made by the experiment of that name.
+    """The rows of the table ``quantization_tensors``, made by the experiment of that name.
 
     Each has ``name``, ``kind`` ("weights" or "activations"), ``layer``, ``label``, ``shape`` (of activations: of one
     picture's) and ``values``, half-precision numbers in base64: all weights, or a sample of the activations.

@@ -38,6 +38,7 @@ function build(kit) {
   const stages = h("div", { class: "efx-scroll", tabindex: "0", role: "group", "aria-label": "Architecture" });
   const origin = h("dl", { class: "efx-origin" });
   const measure = measuring(kit);
+  const tasks = h("span", {}, "Two tasks, two plots: heights in one say nothing about heights in the other. ");
   const card = h(
     "div",
     { class: "efx-card", role: "group", "aria-label": "The network chosen" },
@@ -60,7 +61,8 @@ function build(kit) {
     h(
       "p",
       { class: "efx-soft efx-apart" },
-      "Two tasks, two plots: heights in one say nothing about heights in the other. Line: Pareto front. Choose a point to see its network.",
+      tasks,
+      "Line: Pareto front. Choose a point to see its network.",
     ),
     card,
     h("details", { class: "efx-more efx-tables" }, h("summary", {}, "All numbers"), ourNumbers, theirNumbers),
@@ -80,7 +82,7 @@ function build(kit) {
     const axis = kit.choice("axis");
     if (!ranges[axis]?.rows) throw new Error(`the widget's state lacks the range of "${axis}".`);
     if (width === 0) width = Math.max(300, kit.body.clientWidth || 640);
-    theirs.root.hidden = networks.length === 0;
+    theirs.root.hidden = tasks.hidden = networks.length === 0;
     const two = networks.length > 0 && width >= 640;
     panels.classList.toggle("efx-two", two);
     const each = Math.floor(two ? (width - 28) / 2 : width);

@@ -273,6 +273,7 @@ def test_what_was_not_measured_is_left_out_and_counted(page):
 
 def test_without_the_published_ones_one_plot_takes_all_the_room(page):
     loaded(page, published=False)
+    assert not page.get_by_text("Two tasks, two plots").is_visible()
     assert not page.locator("[data-panel=networks]").is_visible()
     assert page.locator("[data-panel=rows] .efx-plot").bounding_box()["width"] > 900
 
