@@ -98,7 +98,7 @@ def test_every_genotype_is_the_same_network_at_the_same_cost(modules, space):
     )
     for genotype, found in zip(genotypes, json.loads(page), strict=True):
         arch = space.arch(genotype)
-        cost, stages = cost_of(arch), [list(dataclasses.asdict(stage).values()) for stage in arch.stages]
+        cost, stages = cost_of(arch), [list(stage.to_dict().values()) for stage in arch.stages]
         assert found == [arch.stem, arch.head, stages, cost.macs, cost.params, cost.activation_bytes], genotype
     assert few or len({tuple(genotype) for genotype in genotypes}) == 300
 
