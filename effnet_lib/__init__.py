@@ -41,7 +41,7 @@ _HOME = {
 }
 _MODULES = (
     "arch", "scaling", "families", "small", "cost", "blocks", "model", "measure", "data", "train", "search",
-    "trained", "results", "jsonlines", "experiments", "figures", "exercises", "widgets",
+    "compress", "deploy", "trained", "results", "jsonlines", "experiments", "figures", "exercises", "widgets",
 )  # fmt: skip
 
 __all__ = sorted([*_HOME, *_MODULES])

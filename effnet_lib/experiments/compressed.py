@@ -28,11 +28,10 @@ from effnet_lib.deploy import export_onnx, paired_latency, pixel_batches, quanti
 from effnet_lib.experiments.deployment_table import NETWORKS, SETTING, spread
 from effnet_lib.experiments.glyph_net import load_seed
 from effnet_lib.experiments.runs import data_of
-from effnet_lib.experiments.tables import hardware, provenance
+from effnet_lib.experiments.tables import hardware, provenance, put
 from effnet_lib.model import EfficientNet
 from effnet_lib.small import SMALL
 from effnet_lib.train import recalibrate
-from effnet_lib.train.checkpoint import write_atomically
 
 COMMAND = "python -m effnet_lib.experiments.compressed"
 TABLE = "compressed_glyphs"
@@ -183,25 +182,20 @@ def write(measure: bool, folder: Path = results.FOLDER) -> Path:
         If a source table lacks a row, or latencies are to be carried over and there are none.
     """
     found, path = sources(), folder / f"{TABLE}.json"
-    if measure:
-        costs = measured(found)
-    elif path.is_file():
-        costs = {row["name"]: row for row in json.loads(path.read_text())["rows"]}
-    else:
+    before = json.loads(path.read_text()) if path.is_file() else {"rows": []}
+    if not measure and not before["rows"]:
         raise ValueError(
             f"measure must be True the first time: there is no {path} to carry latencies over from"
         )
+    costs = measured(found) if measure else {row["name"]: row for row in before["rows"]}
+    rows = rows_of(found, costs)
     setting = {
         "data": SETTING["data"], "latency": {"rounds": ROUNDS, "seconds": SECONDS, "batch": 1, "threads": 1},
         "from": ["pruning_glyphs", "distillation_glyphs", "quantization_glyphs", "deployment"],
     }  # fmt: skip
     seeds = {run["seed"] for source in found for run in source.runs}
-    head = {"table": TABLE, "title": TITLE, "made_by": provenance(COMMAND, seeds), "setting": setting}
-    lines = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
-    body = (
-        lines + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows_of(found, costs)) + "\n]}\n"
-    )
-    write_atomically(path, lambda file: file.write(body.encode()))
+    made = before["made_by"] if before["rows"] == rows else provenance(COMMAND, seeds)
+    put(path, {"table": TABLE, "title": TITLE, "made_by": made, "setting": setting}, rows)
     return path
 
 

@@ -13,10 +13,9 @@ from effnet_lib.cost import cost_of
 from effnet_lib.deploy import FORMS
 from effnet_lib.experiments.glyph_net import DATA
 from effnet_lib.experiments.journal import Journal
-from effnet_lib.experiments.tables import provenance
+from effnet_lib.experiments.tables import provenance, put
 from effnet_lib.families import get_arch
 from effnet_lib.small import SMALL
-from effnet_lib.train.checkpoint import write_atomically
 
 COMMAND = "python -m effnet_lib.experiments.deployment"
 TABLE = "deployment"
@@ -152,7 +151,5 @@ def write(journal: Journal, folder: Path = results.FOLDER) -> Path:
             },
         },
     }  # fmt: skip
-    lines = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
-    body = lines + ",\n".join(json.dumps(row, separators=(",", ":")) for row in table) + "\n]}\n"
-    write_atomically(path, lambda file: file.write(body.encode()))
+    put(path, head, table)
     return path

@@ -31,12 +31,11 @@ from effnet_lib.data.sets import ImageData
 from effnet_lib.experiments import quantization_repairs as repairs
 from effnet_lib.experiments.glyph_net import load_seed
 from effnet_lib.experiments.journal import Journal
-from effnet_lib.experiments.tables import provenance
+from effnet_lib.experiments.tables import provenance, put
 from effnet_lib.model import EfficientNet, fold_batch_norms
 from effnet_lib.small import SMALL
 from effnet_lib.train import predict
 from effnet_lib.train.batches import Batches
-from effnet_lib.train.checkpoint import write_atomically
 
 COMMAND = "python -m effnet_lib.experiments.quantization"
 TABLE = "quantization_glyphs"
@@ -201,9 +200,7 @@ def write(journal: Journal, folder: Path = results.FOLDER) -> Path | None:
         else provenance(COMMAND, {run["seed"] for row in table for run in row["runs"]})
     )
     head = {"table": TABLE, "title": TITLE, "made_by": made, "setting": SETTING}
-    lines = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
-    body = lines + ",\n".join(json.dumps(row, separators=(",", ":")) for row in table) + "\n]}\n"
-    write_atomically(path, lambda file: file.write(body.encode()))
+    put(path, head, table)
     return path
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ from torch import Tensor, nn
 
 from effnet_lib import results
 from effnet_lib.data.glyphs import glyph_data
-from effnet_lib.experiments.tables import provenance
+from effnet_lib.experiments.tables import provenance, put
 from effnet_lib.model import fold_batch_norms
-from effnet_lib.train.checkpoint import write_atomically
 from effnet_lib.trained import load_trained, normalisation, weights_of
 
 COMMAND = "python -m effnet_lib.experiments.quantization_tensors"
@@ -108,9 +106,7 @@ def write(path: Path) -> None:
         "precision": "float16, little-endian, base64",
     }  # fmt: skip
     head = {"table": TABLE, "title": TITLE, "made_by": provenance(COMMAND, [SEED]), "setting": setting}
-    lines = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
-    body = lines + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
-    write_atomically(path, lambda file: file.write(body.encode()))
+    put(path, head, rows)
 
 
 def main() -> None:

@@ -22,11 +22,11 @@ from effnet_lib.data.sets import ImageData
 from effnet_lib.experiments.every_network import DATA, RECIPE, SPACE
 from effnet_lib.experiments.journal import Journal
 from effnet_lib.experiments.runs import data_of
-from effnet_lib.experiments.tables import provenance
+from effnet_lib.experiments.tables import provenance, put
 from effnet_lib.search.space import Genotype, SearchSpace
 from effnet_lib.search.supernet import Supernet, children_accuracy
 from effnet_lib.train import History, Recipe, fit, recalibrate, split_accuracy
-from effnet_lib.train.checkpoint import load, write_atomically
+from effnet_lib.train.checkpoint import load
 
 COMMAND = "python -m effnet_lib.experiments.supernet"
 TABLE = "supernet_glyphs"
@@ -155,9 +155,7 @@ def write(journal: Journal, folder: Path = results.FOLDER, setting: dict[str, An
     before = json.loads(path.read_text()) if path.is_file() else {"rows": None}
     made = before["made_by"] if before["rows"] == rows else provenance(COMMAND, [row["seed"] for row in rows])
     head = {"table": TABLE, "title": TITLE, "made_by": made, "setting": setting}
-    lines = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
-    body = lines + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
-    write_atomically(path, lambda file: file.write(body.encode()))
+    put(path, head, rows)
     return path
 
 

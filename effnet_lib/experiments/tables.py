@@ -82,6 +82,13 @@ def row_of(
     }  # fmt: skip
 
 
+def put(path: Path, head: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``head`` and ``rows``, a line each, as the table at ``path``, replacing the old one whole."""
+    start = json.dumps(head, indent=1)[: -len("\n}")] + ',\n "rows": [\n'
+    body = start + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
+    write_atomically(path, lambda file: file.write(body.encode()))
+
+
 def write(
     table: str, title: str, command: str, setting: Mapping[str, Any], rows: list[dict[str, Any]],
     measure: bool = False, folder: Path = results.FOLDER,
@@ -112,8 +119,5 @@ def write(
     seeds = {run["seed"] for row in rows for run in row["runs"]}
     unchanged = [old.get(row["name"], {}).get("runs") for row in rows] == [row["runs"] for row in rows]
     made = before["made_by"] if unchanged else provenance(command, seeds)
-    content = {"table": table, "title": title, "made_by": made, "setting": dict(setting), "rows": rows}
-    lines = json.dumps(content | {"rows": []}, indent=1)[: -len("[]\n}")]
-    body = lines + "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]}\n"
-    write_atomically(path, lambda file: file.write(body.encode()))
+    put(path, {"table": table, "title": title, "made_by": made, "setting": dict(setting)}, rows)
     return path
