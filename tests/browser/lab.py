@@ -132,3 +132,11 @@ def python(opened: Page, lab_server: Server) -> Iterator[Callable[[str], Any]]:
 
     yield run
     client.stop_channels()
+
+
+def wear(page: Page, theme: str) -> None:
+    """Give JupyterLab a theme, "JupyterLab Dark" or "JupyterLab Light", and wait until it is on."""
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    light = str(theme.endswith("Light")).lower()
+    page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+    page.wait_for_timeout(500)

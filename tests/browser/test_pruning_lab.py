@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import wear
 from playwright.sync_api import Page
 from test_widgets_access import FAINT
 
@@ -67,10 +68,7 @@ def test_the_figures_stand_side_by_side(opened):
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_text_can_be_read_in_both_themes(opened, theme):
-    opened.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    light = str(theme.endswith("Light")).lower()
-    opened.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
-    opened.wait_for_timeout(500)
+    wear(opened, theme)
     assert opened.evaluate(FAINT) == []
 
 
