@@ -10,8 +10,7 @@ Needs the packages ``onnx``, ``onnxscript`` and ``onnxruntime``, which load when
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from effnet_lib.lazy import lazily
 
 _HOME = {
     "export_onnx": "export",
@@ -31,15 +30,4 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'effnet_lib.deploy' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"effnet_lib.deploy.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazily(__name__, _HOME)

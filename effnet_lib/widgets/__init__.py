@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from effnet_lib.lazy import lazily
 
 _HOMES = {
     "LayerExplorer": "layer_explorer",
@@ -18,13 +18,4 @@ _HOMES = {
     "Quiz": "quiz",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(__name__, _HOMES)

@@ -9,6 +9,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from effnet_lib.arch import ArchSpec
+from effnet_lib.cost import Cost, cost_of
 from effnet_lib.widgets.bundle import style
 
 
@@ -140,6 +142,28 @@ class Explorer(BookWidget):
     def params(self) -> int:
         """Learnable parameters."""
         raise NotImplementedError
+
+
+class ArchExplorer(Explorer):
+    """An explorer that shows one whole network, ``arch``: its costs are those of ``effnet_lib.cost_of``."""
+
+    @property
+    def arch(self) -> ArchSpec:
+        """The network shown."""
+        raise NotImplementedError
+
+    @property
+    def cost(self) -> Cost:
+        """Its cost, from ``effnet_lib.cost_of``."""
+        return cost_of(self.arch)
+
+    @property
+    def macs(self) -> int:
+        return self.cost.macs
+
+    @property
+    def params(self) -> int:
+        return self.cost.params
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ import traitlets
 from effnet_lib.arch import ArchSpec
 from effnet_lib.cost import Cost, cost_of
 from effnet_lib.families import available, get_arch
-from effnet_lib.widgets.base import Choice, Explorer, Number, Setting, text_table
+from effnet_lib.widgets.base import ArchExplorer, Choice, Number, Setting, text_table
 from effnet_lib.widgets.bundle import script, style
 
 #: Of a stage, in the order in which the page reads them.
@@ -25,7 +25,7 @@ class Variant(Setting):
         return value
 
 
-class NetworkExplorer(Explorer):
+class NetworkExplorer(ArchExplorer):
     """Costs of a published network, or of one of your own, at any resolution.
 
     Parameters
@@ -71,17 +71,14 @@ class NetworkExplorer(Explorer):
         return super()._limits() | {"variant": list(self._archs)}
 
     @property
+    def arch(self) -> ArchSpec:
+        """The network of ``variant``, at its own resolution."""
+        return self._archs[self.variant]
+
+    @property
     def cost(self) -> Cost:
         """Cost of the network at the resolution, from ``effnet_lib.cost_of``."""
-        return cost_of(self._archs[self.variant], self.resolution)
-
-    @property
-    def macs(self) -> int:
-        return self.cost.macs
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
+        return cost_of(self.arch, self.resolution)
 
     def describe(self) -> str:
         what = self.show.replace("macs", "MACs").replace("params", "parameters")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from effnet_lib.arch import ArchSpec
-from effnet_lib.cost import Cost, cost_of
 from effnet_lib.results import Table
-from effnet_lib.widgets.base import Choice, Explorer, Number, text_table
+from effnet_lib.widgets.base import ArchExplorer, Choice, Number, text_table
 from effnet_lib.widgets.bundle import script, style
 from effnet_lib.widgets.pruning_numbers import (
     CRITERIA,
@@ -35,7 +34,7 @@ LOOKS = {
 }  # fmt: skip
 
 
-class PruningExplorer(Explorer):
+class PruningExplorer(ArchExplorer):
     """``glyph_net`` with a part of its weights or channels removed, at any amount; accuracies where they were measured.
 
     Costs and what remains are those of the shipped network (seed 0); accuracies are means over the seeds of the table
@@ -100,23 +99,8 @@ class PruningExplorer(Explorer):
 
     @property
     def arch(self) -> ArchSpec:
-        """The pruned network as an architecture; of single weights, the one that it was."""
+        """The pruned network as an architecture; of single weights the one that it was: dense kernels multiply by zeros."""
         return self.network.arch
-
-    @property
-    def cost(self) -> Cost:
-        """What it costs in dense kernels, from ``effnet_lib.cost_of``."""
-        return cost_of(self.arch)
-
-    @property
-    def macs(self) -> int:
-        """MACs that are executed: dense kernels multiply by zeros as well."""
-        return self.cost.macs
-
-    @property
-    def params(self) -> int:
-        """Parameters of the network, zeros included."""
-        return self.cost.params
 
     @property
     def kept(self) -> list[int]:

@@ -7,10 +7,10 @@ from functools import lru_cache
 import traitlets
 
 from effnet_lib.arch import ArchSpec
-from effnet_lib.cost import Cost, cost_of
+from effnet_lib.cost import cost_of
 from effnet_lib.families import PUBLISHED_SCALING, VARIANTS, get_arch
 from effnet_lib.scaling import Multipliers, compound_multipliers, compound_scale, mac_factor, scale
-from effnet_lib.widgets.base import Explorer, Number, text_table
+from effnet_lib.widgets.base import ArchExplorer, Number, text_table
 from effnet_lib.widgets.bundle import script, style
 from effnet_lib.widgets.network_explorer import rows
 
@@ -39,7 +39,7 @@ def published_points() -> tuple[dict[str, object], ...]:
     return tuple(points)
 
 
-class ScalingExplorer(Explorer):
+class ScalingExplorer(ArchExplorer):
     """EfficientNet-B0 scaled by phi, and where its cost lies among the published networks.
 
     Parameters
@@ -77,22 +77,9 @@ class ScalingExplorer(Explorer):
         return compound_scale(get_arch(BASE), self.phi, self.alpha, self.beta, self.gamma)
 
     @property
-    def cost(self) -> Cost:
-        """Its cost, from ``effnet_lib.cost_of``."""
-        return cost_of(self.arch)
-
-    @property
     def resolution(self) -> int:
         """Its input height and width in pixels."""
         return self.arch.resolution
-
-    @property
-    def macs(self) -> int:
-        return self.cost.macs
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
 
     def describe(self) -> str:
         arch, cost, m = self.arch, self.cost, self.multipliers

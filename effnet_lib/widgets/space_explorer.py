@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from effnet_lib.arch import ArchSpec
-from effnet_lib.cost import Cost, cost_of
-from effnet_lib.widgets.base import Choice, Explorer, text_table
+from effnet_lib.widgets.base import ArchExplorer, Choice, text_table
 from effnet_lib.widgets.bundle import script, style
 from effnet_lib.widgets.search_points import (
     as_search_table,
@@ -35,7 +34,7 @@ CHOICES = {
 }  # fmt: skip
 
 
-class SpaceExplorer(Explorer):
+class SpaceExplorer(ArchExplorer):
     """One of the networks of the tabular space: its cost, its measured accuracy and rank, and its neighbours.
 
     Parameters
@@ -113,19 +112,6 @@ class SpaceExplorer(Explorer):
     def arch(self) -> ArchSpec:
         """The network."""
         return self._space.arch(self.genotype)
-
-    @property
-    def cost(self) -> Cost:
-        """Its cost, from ``effnet_lib.cost_of``."""
-        return cost_of(self.arch)
-
-    @property
-    def macs(self) -> int:
-        return self.cost.macs
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
 
     @property
     def rank(self) -> int:
