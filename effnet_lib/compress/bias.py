@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from effnet_lib.compress.layers import weighted_layers
+from effnet_lib.compress.layers import watch_outputs, weighted_layers
 from effnet_lib.compress.network import QuantizedNetwork
 
 
@@ -24,17 +24,7 @@ def channel_means(
         sums[name] = sums.get(name, 0) + rows.double().sum(1)
         counts[name] += rows.shape[1]
 
-    handles = [
-        layer.register_forward_hook(lambda module, args, out, name=name: note(name, out))
-        for name, layer in layers.items()
-    ]
-    device = next(model.parameters()).device
-    try:
-        for images in batches:
-            model(images.to(device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    watch_outputs(model, layers, batches, note)
     return {name: total / counts[name] for name, total in sums.items()}
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from effnet_lib.compress.equalization import equalization_pairs
+from effnet_lib.compress.layers import watch_outputs
 from effnet_lib.model import EfficientNet
 
 
@@ -42,17 +43,7 @@ def zero_dead_channels(
         peak = out.abs().amax((0, 2, 3))
         largest[name] = torch.maximum(largest[name], peak) if name in largest else peak
 
-    handles = [
-        pair.writer.register_forward_hook(lambda module, args, out, name=pair.name: note(name, out))
-        for pair in pairs
-    ]
-    device = next(clean.parameters()).device
-    try:
-        for images in calibration:
-            clean(images.to(device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    watch_outputs(clean, {pair.name: pair.writer for pair in pairs}, calibration, note)
     if not largest:
         raise ValueError("calibration must hold at least one batch, got none")
     dead = {}

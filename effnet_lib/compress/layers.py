@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -76,3 +77,21 @@ def described(name: str, layer: nn.Module) -> QuantizedLayer:
         integers = quantize(weight, scale, zero, *scheme.range, quantizer.axis)
     size = layer_bytes(weight.numel(), len(weight), scheme, bias is not None)
     return QuantizedLayer(name, kind_of(layer), scheme, weight, integers, scale, zero, bias, size)
+
+
+def watch_outputs(
+    model: nn.Module, layers: Mapping[str, nn.Module], batches: Iterable[Tensor],
+    note: Callable[[str, Tensor], None],
+) -> None:  # fmt: skip
+    """Run ``model`` on batches (N, C, H, W), on its own device, and call ``note(name, output)`` for each of ``layers``."""
+    handles = [
+        layer.register_forward_hook(lambda module, args, out, name=name: note(name, out))
+        for name, layer in layers.items()
+    ]
+    device = next(model.parameters()).device
+    try:
+        for images in batches:
+            model(images.to(device))
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 from recording import watch
 from test_pages import CONTRAST, WIDER_THAN_THE_PAGE
-from test_widgets_access import FAINT
+from widget_contract import FAINT
 
 from effnet_lib.data import draw_glyphs
 from effnet_lib.data.glyphs import CLASSES

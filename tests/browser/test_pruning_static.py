@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from pruning_tables import made_up_pruning
-from test_widgets_access import FAINT, WIDE
 from test_widgets_static import open_all
+from widget_contract import is_readable_at_every_width, leaves_nothing_behind, names_everything
 from widget_pages import start, write_page
 
 import effnet_lib.widgets
@@ -231,30 +231,17 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
     page.goto(write_page(tmp_path, widgets, theme).as_uri())
     page.wait_for_selector(".efx >> nth=1")
     open_all(page)
-    assert page.evaluate(FAINT) == []
-    for width in (1280, 700, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(150)  # the chart follows the width
-        assert page.evaluate(WIDE) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT) == []
+    is_readable_at_every_width(page)
 
 
 def test_every_control_has_a_name_and_every_table_its_headings(page):
     loaded(page)
-    unnamed = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
-      .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
-      .map(node => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
+    names_everything(page)
     table = page.locator(".efx table")
     assert table.locator("> caption").inner_text().strip()
     assert table.locator("> tbody > tr > th[scope=row]").count() == table.locator("> tbody > tr").count() > 0
-    assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
 
 
 def test_clean_up_leaves_no_listener_and_no_element(page):
     loaded(page)
-    assert page.evaluate("listening()") > 0
-    page.evaluate("stop()")
-    assert page.evaluate("listening()") == 0
-    assert page.locator(".efx").count() == 0
+    leaves_nothing_behind(page)

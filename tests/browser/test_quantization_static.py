@@ -13,8 +13,13 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 from quantization_tables import made_up_table
-from test_widgets_access import FAINT, WIDE
 from test_widgets_static import open_all
+from widget_contract import (
+    is_readable_at_every_width,
+    leaves_nothing_behind,
+    names_everything,
+    says_instead_of_drawing,
+)
 from widget_pages import start, write_page
 
 import effnet_lib.widgets
@@ -359,9 +364,7 @@ def test_a_broken_setting_is_said_and_something_sensible_shown(page, value):
 )
 def test_what_cannot_be_drawn_gives_a_message_instead_of_a_picture(page, broken, said):
     start(page, QuantizationExplorer(TABLE), broken)
-    assert said in page.locator(NOTE).inner_text()
-    assert page.locator(".efx-body table:visible, .efx-body svg:visible").count() == 0
-    assert page.record.problems() == []
+    says_instead_of_drawing(page, said)
 
 
 def test_screen_readers_hear_numbers_and_meaning_once_the_reader_pauses(page):
@@ -416,37 +419,24 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
     page.goto(write_page(tmp_path, widgets, theme).as_uri())
     page.wait_for_selector(".efx >> nth=2")
     open_all(page)
-    assert page.evaluate(FAINT) == []
-    for width in (1280, 700, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(150)  # plots follow the width
-        assert page.evaluate(WIDE) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT) == []
+    is_readable_at_every_width(page)
 
 
 @pytest.mark.parametrize("tensor", ["depthwise", "relu6"])
 def test_every_control_has_a_name_and_every_table_its_headings(page, tensor):
     loaded(page, tensor=tensor)
-    unnamed = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
-      .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
-      .map(node => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
+    names_everything(page)
     tables = page.locator(".efx table").all()
     assert len(tables) == (2 if tensor == "depthwise" else 1)
     for table in tables:
         assert table.locator("> caption").inner_text().strip()
         rows = table.locator("> tbody > tr").count()
         assert table.locator("> tbody > tr > th[scope=row]").count() == rows > 0
-    assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
 
 
 def test_clean_up_leaves_no_listener_and_no_element(page):
     loaded(page)
-    assert page.evaluate("listening()") > 0
-    page.evaluate("stop()")
-    assert page.evaluate("listening()") == 0
-    assert page.locator(".efx").count() == 0
+    leaves_nothing_behind(page)
 
 
 def test_hostile_text_stays_text(page):

@@ -11,7 +11,7 @@ import pytest
 from lab import wear
 from playwright.sync_api import Page, expect
 from test_replay_static import SHOWN, check
-from test_widgets_access import FAINT
+from widget_contract import FAINT
 
 pytestmark = pytest.mark.lab
 TESTS = Path(__file__).resolve().parents[1]

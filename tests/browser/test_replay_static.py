@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from replay_runs import BUDGET, SEEDS, made_up_runs, made_up_search_table, random_runs
-from test_widgets_access import FAINT, WIDE
+from widget_contract import is_readable_at_every_width, names_everything, says_instead_of_drawing
 from widget_pages import start, write_page
 
 import effnet_lib.widgets
@@ -382,9 +382,7 @@ def test_a_broken_setting_is_said_and_something_sensible_shown(page, value):
 )
 def test_what_cannot_be_drawn_gives_a_message_instead_of_a_picture(page, broken, said):
     start(page, replay(), broken)
-    assert said in page.locator(NOTE).inner_text()
-    assert page.locator(".efx-body table:visible, .efx-body svg:visible").count() == 0
-    assert page.record.problems() == []
+    says_instead_of_drawing(page, said)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -392,13 +390,7 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
     widgets = [replay(step=30), replay(against="", step=0), replay(locked_by="x")]
     page.goto(write_page(tmp_path, widgets, theme).as_uri())
     page.wait_for_selector(".efx >> nth=2")
-    assert page.evaluate(FAINT) == []
-    for width in (1280, 700, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(150)  # plots follow the width
-        assert page.evaluate(WIDE) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT) == []
+    is_readable_at_every_width(page)
     lefts = "found => found.slice(0, 2).map(node => node.getBoundingClientRect().left)"
     first, second = page.locator("[data-panel]").evaluate_all(lefts)
     assert first == second, "one below the other on a phone"
@@ -410,16 +402,12 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
 
 def test_every_control_has_a_name_and_every_table_its_headings(page):
     loaded(page)
-    unnamed = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
-      .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
-      .map(node => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
+    names_everything(page)
     assert page.locator(".efx table").count() == 2
     for table in page.locator(".efx table").all():
         assert table.locator("> caption").inner_text().strip()
         rows = table.locator("> tbody > tr").count()
         assert table.locator("> tbody > tr > th[scope=row]").count() == rows > 0
-    assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
 
 
 def test_clean_up_stops_the_clock_and_leaves_no_listener_and_no_element(clocked):

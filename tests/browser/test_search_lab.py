@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lab import wear
 from playwright.sync_api import Locator, Page
-from test_widgets_access import FAINT
+from widget_contract import FAINT
 
 from effnet_lib.widgets.space_explorer import CHOICES
 

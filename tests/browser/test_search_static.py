@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from search_tables import made_up_search_table
-from test_widgets_access import FAINT, WIDE
 from test_widgets_static import open_all
+from widget_contract import is_readable_at_every_width, leaves_nothing_behind, names_everything
 from widget_pages import start, write_page
 
 import effnet_lib.widgets
@@ -542,13 +542,7 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
     page.goto(write_page(tmp_path, widgets, theme).as_uri())
     page.wait_for_selector(".efx >> nth=3")
     open_all(page)
-    assert page.evaluate(FAINT) == []
-    for width in (1280, 700, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(150)  # plots follow the width
-        assert page.evaluate(WIDE) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT) == []
+    is_readable_at_every_width(page)
     assert page.record.problems() == []
     for i, kind in enumerate(WIDGETS):
         text = page.locator(".efx").nth(i).text_content()
@@ -559,15 +553,11 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
 @pytest.mark.parametrize("kind", WIDGETS)
 def test_every_control_has_a_name_and_every_table_its_headings(page, kind):
     loaded(page, kind(TABLE))
-    unnamed = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
-      .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
-      .map(node => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
+    names_everything(page)
     for table in page.locator(".efx table").all():
         assert table.locator("> caption").inner_text().strip()
         rows = table.locator("> tbody > tr").count()
         assert table.locator("> tbody > tr > th[scope=row]").count() == rows > 0
-    assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
     assert page.locator(".efx fieldset:not(:has(legend))").count() == 0
 
 
@@ -607,10 +597,7 @@ def test_keys_meant_for_a_widget_do_not_reach_the_page(page, kind):
 @pytest.mark.parametrize("kind", WIDGETS)
 def test_clean_up_leaves_no_listener_and_no_element(page, kind):
     loaded(page, kind(TABLE))
-    assert page.evaluate("listening()") > 0
-    page.evaluate("stop()")
-    assert page.evaluate("listening()") == 0
-    assert page.locator(".efx").count() == 0
+    leaves_nothing_behind(page)
 
 
 @pytest.mark.parametrize("kind", WIDGETS)

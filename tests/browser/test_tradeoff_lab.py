@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lab import wear
 from playwright.sync_api import Locator, Page, expect
-from test_widgets_access import FAINT
+from widget_contract import FAINT
 
 pytestmark = pytest.mark.lab
 TESTS = Path(__file__).resolve().parents[1]

@@ -10,9 +10,15 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from test_widgets_access import FAINT, WIDE, unfold
+from test_widgets_access import unfold
 from test_widgets_static import open_all
 from tradeoff_tables import made_up_table
+from widget_contract import (
+    is_readable_at_every_width,
+    leaves_nothing_behind,
+    names_everything,
+    says_instead_of_drawing,
+)
 from widget_pages import start, write_page
 
 import effnet_lib.widgets
@@ -316,9 +322,7 @@ def test_a_broken_setting_is_said_and_something_sensible_shown(page, value):
 )
 def test_what_cannot_be_drawn_gives_a_message_instead_of_a_picture(page, broken, said):
     start(page, TradeoffExplorer(TABLE), broken)
-    assert said in page.locator(NOTE).inner_text()
-    assert page.locator(".efx-body table:visible, .efx-body svg:visible").count() == 0
-    assert page.record.problems() == []
+    says_instead_of_drawing(page, said)
 
 
 def test_a_budget_below_every_network_is_said(page):
@@ -353,13 +357,7 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
     page.goto(write_page(tmp_path, widgets, theme).as_uri())
     page.wait_for_selector(".efx >> nth=2")
     unfold(page)
-    assert page.evaluate(FAINT) == []
-    for width in (1280, 700, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(150)  # plots follow the width
-        assert page.evaluate(WIDE) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT) == []
+    is_readable_at_every_width(page)
     two = page.locator("[data-panel]").evaluate_all(
         "found => found.map(node => node.getBoundingClientRect().left)"
     )
@@ -368,24 +366,17 @@ def test_text_can_be_read_and_nothing_sticks_out(page, tmp_path, theme):
 
 def test_every_control_has_a_name_and_every_table_its_headings(page):
     loaded(page)
-    unnamed = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
-      .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
-      .map(node => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
+    names_everything(page)
     for table in page.locator(".efx table").all():
         assert table.locator("> caption").inner_text().strip()
         rows = table.locator("> tbody > tr").count()
         assert table.locator("> tbody > tr > th[scope=row]").count() == rows > 0
-    assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
     assert page.locator(".efx-points").count() == 2
 
 
 def test_clean_up_leaves_no_listener_and_no_element(page):
     loaded(page)
-    assert page.evaluate("listening()") > 0
-    page.evaluate("stop()")
-    assert page.evaluate("listening()") == 0
-    assert page.locator(".efx").count() == 0
+    leaves_nothing_behind(page)
 
 
 def test_hostile_text_stays_text(page):

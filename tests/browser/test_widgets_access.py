@@ -4,35 +4,10 @@ from __future__ import annotations
 
 import pytest
 from test_widgets_static import EXPLORERS, open_all, totals
+from widget_contract import FAINT, WIDE
 from widget_pages import start, write_page
 
 from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer
-
-# Words whose contrast with what is painted behind them is below WCAG AA's 4.5 to 1 (3 to 1 if large or bold).
-FAINT = """() => {
-  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-  const linear = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  const behind = node => {
-    for (let n = node; n; n = n.parentElement) {
-      const found = numbers(getComputedStyle(n).backgroundColor);
-      if (found.length < 4 || found[3] > 0.99) return found;
-    }
-    return [255, 255, 255];
-  };
-  const words = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
-  const shown = node => words(node) && node.getClientRects().length;
-  return [...document.querySelectorAll(".efx *")].filter(shown).flatMap(node => {
-    const style = getComputedStyle(node), svg = node instanceof SVGElement;
-    const [a, b] = [light(numbers(svg ? style.fill : style.color)), light(behind(node))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
-    return contrast < (large ? 3 : 4.5) ? [`${node.textContent} ${contrast.toFixed(2)}`] : [];
-  });
-}"""
-WIDE = """() => [...document.querySelectorAll(".efx *")].filter(node => node.getClientRects().length
-  && !node.closest(".efx-scroll, .efx-hidden") && node.getBoundingClientRect().right > innerWidth)
-  .map(node => node.outerHTML.slice(0, 80))"""
 
 
 def unfold(page):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from lab import wear
 from playwright.sync_api import Locator, Page
-from test_widgets_access import FAINT
 from test_widgets_static import SETTINGS, TOTALS
+from widget_contract import FAINT
 
 from effnet_lib.widgets import LayerExplorer, NetworkExplorer, ScalingExplorer
 
