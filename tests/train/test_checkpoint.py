@@ -24,43 +24,56 @@ from effnet_lib.train import RECIPES, fit
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = EfficientNet(glyph_base(16).replace(dropout=0.1, drop_path=0.2))
-recipe = RECIPES["small"].replace(epochs=4, batch=25, ema=0.9, augment="flip-crop")
-print("ready", flush=True)
+recipe = RECIPES["small"].replace(epochs=6, batch=25, ema=0.9, augment="flip-crop")
 data = glyph_data(16, train=500, validation=250, test=250)
-history = fit(model, data, recipe, seed=7, device="cpu", checkpoint=sys.argv[1], save_every=3)
+print("ready", flush=True)
+history = fit(model, data, recipe, seed=7, device="cpu", checkpoint=sys.argv[1], save_every=2)
 torch.save({"weights": model.state_dict(), "history": history.to_dict()}, sys.argv[2])
 """
 
 
-def run(checkpoint, out, kill_after=None):
+def started(checkpoint, out):
+    """The program as a process that has its data and is about to train."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(checkpoint), str(out)], stdout=subprocess.PIPE, text=True
     )
-    process.stdout.readline()
-    if kill_after is None:
-        assert process.wait(timeout=300) == 0
-    else:
-        time.sleep(kill_after)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    process.stdout.close()
+    with process.stdout:
+        assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def run(checkpoint, out):
+    assert started(checkpoint, out).wait(timeout=300) == 0
+
+
+def kill(checkpoint, out, saves, seconds):
+    """Kill a run ``seconds`` after it has replaced its checkpoint ``saves`` times."""
+
+    def file():
+        return checkpoint.stat().st_ino if checkpoint.exists() else None
+
+    process = started(checkpoint, out)
+    for _ in range(saves):
+        before = file()
+        while file() == before and process.poll() is None:
+            time.sleep(0.001)
+    time.sleep(seconds)
+    assert process.poll() is None, "the run ended before it was killed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def test_killed_at_ten_random_moments_a_run_ends_in_the_same_weights(tmp_path):
-    began = time.perf_counter()
     run(tmp_path / "straight.pt", tmp_path / "straight.out")
-    whole = time.perf_counter() - began
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     moments = random.Random(seed)
-    kills, progress = 0, set()
-    for _ in range(10):
-        run(tmp_path / "killed.pt", tmp_path / "killed.out", kill_after=moments.uniform(0.1, 0.35) * whole)
-        kills += 1
-        if (tmp_path / "killed.pt").exists():
-            progress.add(load(tmp_path / "killed.pt")["step"])
-    assert kills == 10
-    assert progress, "no run came as far as a checkpoint: the test shows nothing"
+    steps = [0]
+    for saves in moments.sample([0, 0, 0, 1, 1, 1, 1, 2, 2, 2], k=10):
+        kill(tmp_path / "killed.pt", tmp_path / "killed.out", saves, moments.uniform(0, 0.1))
+        steps.append(load(tmp_path / "killed.pt")["step"] if (tmp_path / "killed.pt").exists() else 0)
+    assert steps == sorted(steps), "a run fell back behind its checkpoint"
+    assert len(set(steps)) > 6, "the runs were not killed at different steps: the test shows nothing"
     run(tmp_path / "killed.pt", tmp_path / "killed.out")
     straight, killed = (
         torch.load(tmp_path / name, weights_only=True) for name in ("straight.out", "killed.out")
