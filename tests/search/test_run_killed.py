@@ -1,6 +1,7 @@
 """Searches whose process is killed, at moments that nobody chose."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import random
@@ -117,9 +118,11 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("pool", ["fork", "own"])
 def test_ctrl_c_in_a_terminal_stops_a_search_soon_and_blames_no_network(pool, tmp_path):
     here = Path(__file__).parent
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job would ignore it
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, here, tmp_path, pool], start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", PROGRAM, here, tmp_path, pool],
+        start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed,
+    )  # fmt: skip
     journal = tmp_path / "journal.jsonl"
     while sum(finished(journal).values()) < 2:
         assert program.poll() is None
