@@ -2,7 +2,7 @@
 
 ``python -m effnet_lib.experiments.pruning`` prunes ``glyph_net`` of every seed, fine-tunes it, trains networks of the
 smaller shapes from scratch for comparison, and writes ``pruning_glyphs.json``; stop and start it as you like. The
-fine-tuning rate was chosen on validation with seed 0 in a pilot that the table records. ``--latency`` measures times
+fine-tuning rate was chosen on validation in a pilot that the table records. ``--latency`` measures times
 of the finished rows, on a machine that does nothing else. ``--quick`` does one row again and compares.
 """
 
@@ -35,7 +35,7 @@ from effnet_lib.experiments.pruning_ways import (
     SETTING,
     job_of,
     name_of,
-    pilot_ways,
+    pilot_jobs,
     smaller,
     ways,
 )
@@ -96,14 +96,10 @@ def chosen_rate(
 ) -> tuple[float, list[dict[str, Any]]] | None:
     """The fine-tuning rate with the best mean validation accuracy in the pilot, and the pilot; None before it is done."""
     rows = []
-    for how in pilot_ways():
-        for rate in PILOT["rates"]:
-            job = job_of(how, PILOT["seed"], rate, setting, pilot=True)
-            if job not in journal:
-                return None
-            rows.append(
-                {"name": name_of(how), "rate": rate, "validation": journal[job]["validation_accuracy"]}
-            )
+    for label, job in pilot_jobs(PILOT, setting):
+        if job not in journal:
+            return None
+        rows.append(label | {"validation": journal[job]["validation_accuracy"]})
     means = {rate: sum(r["validation"] for r in rows if r["rate"] == rate) for rate in PILOT["rates"]}
     return max(means, key=means.get), rows
 
@@ -143,7 +139,7 @@ def write(
             row["latency"] = {"cpu": measured(smaller(load_seed(setting["network"], 0), row, 0).eval())}
     told = dict(setting) | {
         "fine_tuning": setting["fine_tuning"] | {"lr": rate},
-        "pilot": {"seed": PILOT["seed"], "chosen on": "validation", "runs": pilot},
+        "pilot": {"chosen on": "validation", "runs": pilot},
         "layers": [name.removesuffix(".weight") for name in prunable(load_seed(setting["network"], 0))],
     }  # fmt: skip
     return tables.write(TABLE, TITLE, COMMAND, told, rows, folder=folder)
@@ -198,12 +194,10 @@ def work(
     """Do every run that is not in the journal: the pilot, then all ways with all seeds."""
     source = functools.cache(functools.partial(load_seed, setting["network"]))
     data = data_of(setting["data"], source(0).arch.resolution)
-    for how in pilot_ways():
-        for rate in PILOT["rates"]:
-            job = job_of(how, PILOT["seed"], rate, setting, pilot=True)
-            if job not in journal:
-                journal.add(job, run(job, data, source(PILOT["seed"]), pilot=True))
-                tell(f"pilot, {name_of(how)}, rate {rate:g}: {journal[job]}")
+    for label, job in pilot_jobs(PILOT, setting):
+        if job not in journal:
+            journal.add(job, run(job, data, source(label["seed"]), pilot=True))
+            tell(f"pilot, {label}: {100 * journal[job]['validation_accuracy']:.2f} %")
     rate, _ = chosen_rate(journal, setting)
     for how in ways():
         for seed in range(seeds):

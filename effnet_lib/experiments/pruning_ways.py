@@ -14,7 +14,7 @@ from effnet_lib.train.recipe import Recipe
 NETWORK = "glyph_net"
 FULL = RECIPES_OF[32]
 EPOCHS = 2  # of fine-tuning
-PILOT = {"rates": (4e-3, 8e-3, 1.2e-2), "seed": 0}
+PILOT = {"rates": (4e-3, 8e-3, 1.2e-2, 1.6e-2, 2.4e-2, 3.2e-2, 4.8e-2), "seeds": 3}
 SETTING = {
     "network": NETWORK,
     "data": {"set": "glyphs", **DATA},
@@ -92,3 +92,14 @@ def pilot_ways() -> list[dict[str, Any]]:
         {"structure": "weights", "method": "global", "groups": "all", "amount": 0.8},
         {"structure": "channels", "method": "l1", "groups": "hidden", "amount": 0.5},
     ]
+
+
+def pilot_jobs(
+    pilot: Mapping[str, Any], setting: Mapping[str, Any] = SETTING
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Name, rate and seed of every run of the pilot, and its job."""
+    for how in pilot_ways():
+        for rate in pilot["rates"]:
+            for seed in range(pilot["seeds"]):
+                label = {"name": name_of(how), "rate": rate, "seed": seed}
+                yield label, job_of(how, seed, rate, setting, pilot=True)

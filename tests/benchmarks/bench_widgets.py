@@ -20,6 +20,8 @@ from widget_pages import start, write_page  # noqa: E402
 from effnet_lib.widgets import (  # noqa: E402
     LayerExplorer,
     NetworkExplorer,
+    PruningExplorer,
+    QuantizationExplorer,
     RewardShaper,
     ScalingExplorer,
     SearchReplay,
@@ -138,6 +140,27 @@ def test_a_search_widget_answers_within_a_frame(browser, report, widget, code, c
     assert min(map(len, rounds)) > 100
     middle, late = min((median(times), times[int(0.99 * len(times))]) for times in rounds)
     what = f"{widget.__name__}, {control or 'choice'}: to picture and numbers, median and p99"
+    report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("widget", "settings", "slider"),
+    [
+        (PruningExplorer, {"structure": "weights"}, "amount"),
+        (PruningExplorer, {"structure": "channels"}, "amount"),
+        (QuantizationExplorer, {"scales": "channel", "observer": "mse"}, "bits"),
+        (QuantizationExplorer, {"scales": "tensor", "observer": "percentile"}, "percentile"),
+    ],
+)
+def test_a_compression_widget_answers_within_a_frame(browser, report, widget, settings, slider):
+    page = browser.new_page()
+    start(page, widget(**settings))
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    rounds = [sorted(page.evaluate(MOVES, slider)) for _ in range(3)]
+    assert min(map(len, rounds)) > 100
+    middle, late = min((median(times), times[int(0.99 * len(times))]) for times in rounds)
+    what = f"{widget.__name__}, {', '.join(settings.values())}, {slider}: to picture and numbers, median and p99"
     report(what, f"{middle:.1f} and {late:.1f} ms", "<= 16 and 50 ms", middle <= 16 and late <= 50)
     page.close()
 

@@ -129,6 +129,16 @@ def test_keys_belong_to_the_widget_and_not_to_the_notebook(opened, python):
     assert opened.locator(".jp-MarkdownCell").count() == 0
 
 
+def test_lists_look_as_they_do_in_the_book(opened):
+    """JupyterLab floats the terms of every list in an output, and narrows them."""
+    looks = """() => [...document.querySelectorAll(".efx :is(dt, dd)")].map(node => {
+      const { cssFloat, display, fontWeight } = getComputedStyle(node), inside = node.parentElement.clientWidth;
+      return [cssFloat, display, node.localName === "dt" ? fontWeight : "", node.clientWidth > 0.5 * inside].join();
+    })"""
+    _part(opened, "layer").get_by_text("parameters").first.wait_for()
+    assert set(opened.evaluate(looks)) == {"none,block,400,true", "none,block,,true"}
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_text_can_be_read_in_both_themes(opened, theme):
     wear(opened, theme)

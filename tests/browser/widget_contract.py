@@ -29,6 +29,9 @@ FAINT = """() => {
 WIDE = """() => [...document.querySelectorAll(".efx *")].filter(node => node.getClientRects().length
   && !node.closest(".efx-scroll, .efx-hidden") && node.getBoundingClientRect().right > innerWidth)
   .map(node => node.outerHTML.slice(0, 80))"""
+# Attributes such as aria-hidden="" say nothing: only "true" and "false" do.
+EMPTY = """() => [...document.querySelectorAll(".efx *")].flatMap(node => node.getAttributeNames()
+  .filter(name => name.startsWith("aria-") && node.getAttribute(name) === "").map(name => `${node.localName} ${name}`))"""
 UNNAMED = """() => [...document.querySelectorAll(".efx :is(input, select, button, summary)")]
   .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()))
   .map(node => node.outerHTML)"""
@@ -42,8 +45,9 @@ def says_instead_of_drawing(page: Page, said: str) -> None:
 
 
 def names_everything(page: Page) -> None:
-    """Every control has a name, and every picture has one or is no matter for a screen reader."""
+    """Every control has a name, every picture has one or is hidden from screen readers, which take no empty word."""
     assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(EMPTY) == []
     assert page.locator(".efx svg:not([aria-hidden=true]):not([role=img][aria-label])").count() == 0
 
 

@@ -42,7 +42,7 @@ def tiny(name, seed):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(script, "load_seed", tiny)
-    monkeypatch.setattr(script, "PILOT", {"rates": (2e-3, 4e-3), "seed": 0})
+    monkeypatch.setattr(script, "PILOT", {"rates": (2e-3, 4e-3), "seeds": 1})
     chosen = [w for w in script.ways() if w["amount"] in (0.0, 0.5, 0.8)]
     monkeypatch.setattr(script, "ways", lambda: iter(chosen))
     return chosen
@@ -78,7 +78,7 @@ def test_a_stopped_script_goes_on_and_makes_the_table_it_would_have_made(tmp_pat
             share = sum(run["kept"]) / sum(w.numel() for w in layers.values())
             assert share == pytest.approx(1 - row["amount"], abs=0.02)
     # the pilot never opened the test split
-    pilot = [again[script.job_of(how, 0, 2e-3, SETTING, pilot=True)] for how in script.pilot_ways()]
+    pilot = [again[job] for _, job in script.pilot_jobs(script.PILOT, SETTING)]
     assert not any("test_accuracy" in run for run in pilot)
 
 
@@ -110,7 +110,12 @@ def test_the_stored_table_says_what_made_it(table):
     date.fromisoformat(made["date"])
     told = json.loads(json.dumps(script.SETTING))
     rate = table.setting["fine_tuning"]["lr"]
-    assert rate in script.PILOT["rates"]
+    means = {}
+    for run in table.setting["pilot"]["runs"]:
+        means[run["rate"]] = means.get(run["rate"], 0) + run["validation"]
+    assert tuple(means) == script.PILOT["rates"]
+    assert rate == max(means, key=means.get)
+    assert min(means) < rate < max(means), "the pilot brackets its choice"
     assert table.setting["fine_tuning"] | {"lr": None} == told["fine_tuning"]
     assert {key: table.setting[key] for key in told if key != "fine_tuning"} == {
         key: value for key, value in told.items() if key != "fine_tuning"
