@@ -137,6 +137,11 @@ def test_lists_look_as_they_do_in_the_book(opened):
     })"""
     _part(opened, "layer").get_by_text("parameters").first.wait_for()
     assert set(opened.evaluate(looks)) == {"none,block,400,true", "none,block,,true"}
+    rows = """() => [...document.querySelectorAll(".efx dl.efx-stats")].map(list => {
+      const [one, two] = [...list.children].map(box => box.getBoundingClientRect());
+      return [one.top === two.top, one.right < two.left].join();
+    })"""
+    assert opened.evaluate(rows) == ["true,true"] * 2  # the figures of two explorers stand side by side
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
