@@ -49,14 +49,20 @@ MOVES = """name => {
   }
   return times.slice(20);
 }"""
-# Moves the first slider until its widget changes; milliseconds since the navigation began.
-ANSWER = """new Promise(done => {
+# Moves the first slider, or on a page without one answers the first question, until the widget says something else;
+# milliseconds since the navigation began.
+ANSWER = """new Promise((done, fail) => {
   const attempt = () => {
+    if (performance.now() > 30000) return fail(Error("no widget of the page has answered"));
     const slider = document.querySelector(".efx input[type=range]");
-    if (slider) {
-      const root = slider.closest(".efx"), before = root.textContent;
-      slider.value = slider.max;
-      slider.dispatchEvent(new Event("input", {bubbles: true}));
+    const field = slider ?? document.querySelector(".efx input");
+    if (field && (slider || document.readyState === "complete")) {
+      const root = field.closest(".efx"), before = root.textContent;
+      if (field.type === "radio") field.click();
+      else if (!slider) field.value = "5";
+      else slider.value = slider.value === slider.max ? slider.min : slider.max;
+      field.dispatchEvent(new Event("input", {bubbles: true}));
+      if (!slider) root.querySelector("button").click();
       if (root.textContent !== before) return done(performance.now());
     }
     setTimeout(attempt, 2);
