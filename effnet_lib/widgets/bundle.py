@@ -37,8 +37,9 @@ def script(name: str, *folders: Path) -> str:
 
 
 def style(*names: str) -> str:
-    """The shared style sheet, followed by the sheets ``names`` of this folder."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("kit.css", *names))
+    """The shared style sheet, followed by the sheets ``names`` of this folder. Comments stay behind, as in ``script``."""
+    sheets = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("kit.css", *names))
+    return re.sub(r"/\*.*?\*/\n*", "", sheets, flags=re.DOTALL)
 
 
 def _body(module: str, above: list[str], inlined: list[str], folders: tuple[Path, ...]) -> str:
